@@ -1,0 +1,257 @@
+"""What comes out: the point events. An account is the fold of its events and nothing else (EVENTS.md).
+
+`evolve` folds them; the wire codec wraps them in CloudEvents. Instants are aware datetimes here, because
+that is what the contract shows; the account keeps them as milliseconds (see `calendar`).
+"""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from msgspec import UNSET, Struct, UnsetType
+
+SOURCE = "loyalty-stream"
+
+
+class Balance(Struct, frozen=True, gc=False):
+    """The account right after the event, in points."""
+
+    available: int
+    pending: int
+    held: int
+    debt: int
+
+
+class Cause(Struct, frozen=True, gc=False):
+    """The event that made this one; for what falls due, source `loyalty-stream` and an id of what fell due."""
+
+    source: str
+    id: str
+
+
+class Taken(Struct, frozen=True, gc=False):
+    """Points of one grant that a hold, a redemption or a revocation took."""
+
+    grant_id: str
+    points: int
+
+
+# -- what an account must remember of a fact, whether or not points moved --------------------------------
+
+
+class OrderNote(Struct, frozen=True, gc=False, tag_field="kind", tag="order"):
+    """A paid order: its goods net of discount and points, in minor units."""
+
+    order_id: str
+    net_amount: int
+    first: bool = False
+    """It carries the first-purchase bonus."""
+
+
+class WaitingNote(Struct, frozen=True, gc=False, tag_field="kind", tag="waiting"):
+    """An `order-paid` whose hold has not been seen yet; `order_paid` is the event as it came, as JSON text."""
+
+    order_id: str
+    hold_id: str
+    due_at: datetime
+    order_paid: str
+
+
+class RegistrationNote(Struct, frozen=True, gc=False, tag_field="kind", tag="registration"):
+    segments: tuple[str, ...] = ()
+    referred_by: str | None = None
+
+
+class SegmentNote(Struct, frozen=True, gc=False, tag_field="kind", tag="segment"):
+    segments: tuple[str, ...]
+
+
+class ReviewNote(Struct, frozen=True, gc=False, tag_field="kind", tag="review"):
+    review_id: str
+    sku: str
+    day: int
+    """Local day, as days since 1970-01-01."""
+    order_id: str | None = None
+    earned: bool = True
+    """Counts against the daily limit of reviews that earn."""
+
+
+class ShareNote(Struct, frozen=True, gc=False, tag_field="kind", tag="share"):
+    share_id: str
+    day: int
+    earned: bool = True
+
+
+class CheckInNote(Struct, frozen=True, gc=False, tag_field="kind", tag="check-in"):
+    day: int
+
+
+class GameNote(Struct, frozen=True, gc=False, tag_field="kind", tag="game"):
+    game_id: str
+    play_id: str
+    day: int
+    earned: bool = True
+
+
+class SurveyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="survey"):
+    survey_id: str
+    response_id: str
+    satisfaction: int | None = None
+
+
+class ActivityNote(Struct, frozen=True, gc=False, tag_field="kind", tag="activity"):
+    activity_id: str
+    attendance_id: str
+
+
+class KeyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="key"):
+    """Only that the fact was seen: a business duplicate under a new id, for example."""
+
+
+Note: TypeAlias = (
+    OrderNote
+    | WaitingNote
+    | RegistrationNote
+    | SegmentNote
+    | ReviewNote
+    | ShareNote
+    | CheckInNote
+    | GameNote
+    | SurveyNote
+    | ActivityNote
+    | KeyNote
+)
+
+
+# -- the events -----------------------------------------------------------------------------------------
+
+
+class _Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """`cause` and `balance` are set by the journal that records the event; both are in every event."""
+
+    cause: Cause | UnsetType = UNSET
+    balance: Balance | UnsetType = UNSET
+    note: Note | None = None
+    """What the account remembers of the cause, where it rides on an event that moves points."""
+
+
+class PointGranted(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    grant_id: str
+    points: int
+    rule: str
+    rule_version: int
+    reason: str
+    available_at: datetime
+    expires_at: datetime | None
+    order_id: str | None = None
+    campaign_id: str | None = None
+    base_amount: int | None = None
+    exact: tuple[int, int] | None = None
+    """The exact fraction of points that was rounded: numerator, denominator."""
+    rounding: Literal["floor", "half_up", "ceil"] | None = None
+    day: int | None = None
+    """Local day whose daily limit of points this grant counts against."""
+
+
+class PointHeld(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    hold_id: str
+    points: int
+    due_at: datetime
+    grants: tuple[Taken, ...]
+    order_id: str | None = None
+
+
+class PointReleased(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    hold_id: str
+    points: int
+    reason: Literal["released", "timed_out", "over_order"]
+    grants: tuple[Taken, ...]
+
+
+class PointRedeemed(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    points: int
+    grants: tuple[Taken, ...]
+    amount: int | None = None
+    """Cash value in minor units, where it was spent on an order or by `confirm-hold`."""
+    hold_id: str | None = None
+    redemption_id: str | None = None
+    order_id: str | None = None
+
+
+class PointExpired(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    grant_id: str
+    points: int
+    expires_at: datetime
+
+
+class PointExpiring(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A warning, once per date and notice period."""
+
+    points: int
+    expires_at: datetime
+    notice: str
+    """The notice period as the programme file writes it, such as `P30D`."""
+
+
+class PointRevoked(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    points: int
+    reason: Literal["hold_shortfall", "debt_repaid"]
+    grants: tuple[Taken, ...]
+    shortfall: int
+    order_id: str | None = None
+
+
+class AccountNoted(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What must be remembered although no points moved; `kind` repeats the kind of `note`."""
+
+    kind: str
+
+
+class CommandRejected(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    command: str
+    command_id: str
+    code: Literal[
+        "insufficient_points",
+        "below_minimum",
+        "not_a_step",
+        "over_share",
+        "unknown_hold",
+        "hold_closed",
+    ]
+    message: str
+
+
+PointEventData: TypeAlias = (
+    PointGranted
+    | PointHeld
+    | PointReleased
+    | PointRedeemed
+    | PointExpired
+    | PointExpiring
+    | PointRevoked
+    | AccountNoted
+    | CommandRejected
+)
+
+EVENT_TYPE: dict[type[PointEventData], str] = {
+    PointGranted: "point-granted",
+    PointHeld: "point-held",
+    PointReleased: "point-released",
+    PointRedeemed: "point-redeemed",
+    PointExpired: "point-expired",
+    PointExpiring: "point-expiring",
+    PointRevoked: "point-revoked",
+    AccountNoted: "account-noted",
+    CommandRejected: "command-rejected",
+}
+
+
+class PointEvent(Struct, frozen=True, gc=False, kw_only=True):
+    """A point event as a CloudEvent. `id` is derived from the cause, so the same input gives the same id."""
+
+    id: str
+    type: str
+    subject: str
+    time: datetime
+    data: PointEventData
+    specversion: str = "1.0"
+    source: str = SOURCE

@@ -1,0 +1,135 @@
+"""The programme as the domain sees it: compiled, checked values. `programme.compile` makes them from the file.
+
+Rates are exact fractions, amounts minor units, durations ISO periods by the calendar or milliseconds.
+Where a rule comes from is DOMAIN.md; the section is named at each type.
+"""
+
+from datetime import tzinfo
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+Rounding: TypeAlias = Literal["floor", "half_up", "ceil"]
+
+
+class Period(Struct, frozen=True):
+    """An ISO 8601 period: months by the calendar, then days, then exact milliseconds."""
+
+    text: str
+    """As the programme file writes it."""
+    months: int = 0
+    days: int = 0
+    milliseconds: int = 0
+
+
+class Threshold(Struct, frozen=True):
+    minimum_amount: int
+    bonus: int
+
+
+class PurchaseRule(Struct, frozen=True):
+    """[[earning.purchase]]: `points` for every `per_amount` of the lines in scope."""
+
+    id: str
+    points: Fraction
+    per_amount: int
+    basis: Literal["net", "gross"] = "net"
+    rounding: Rounding = "floor"
+    minimum_amount: int = 0
+    include_categories: frozenset[str] = frozenset()
+    exclude_categories: frozenset[str] = frozenset()
+    include_skus: frozenset[str] = frozenset()
+    exclude_skus: frozenset[str] = frozenset()
+    thresholds: tuple[Threshold, ...] = ()
+    """By rising minimum_amount."""
+    threshold_mode: Literal["highest", "all"] = "highest"
+
+    @property
+    def scoped(self) -> bool:
+        """Whether any line can be out of scope."""
+        return bool(
+            self.include_categories or self.exclude_categories or self.include_skus or self.exclude_skus
+        )
+
+
+class ReviewRule(Struct, frozen=True):
+    points: int
+    photo_bonus: int
+    daily_limit: int
+
+
+class ShareRule(Struct, frozen=True):
+    points: int
+    daily_limit: int
+
+
+class StreakBonus(Struct, frozen=True):
+    days: int
+    bonus: int
+
+
+class CheckInRule(Struct, frozen=True):
+    points: int
+    streaks: tuple[StreakBonus, ...] = ()
+    """By rising days; the longest closes the cycle."""
+
+
+class Band(Struct, frozen=True):
+    minimum_score: int
+    points: int
+
+
+class Game(Struct, frozen=True):
+    id: str
+    bands: tuple[Band, ...]
+    """By rising minimum_score; the highest reached one gives its points."""
+    daily_limit: int
+    """0: no limit."""
+
+
+class Expiry(Struct, frozen=True):
+    """[expiry]; only `rolling` and `never` are at work in this version."""
+
+    policy: Literal["rolling", "inactivity", "calendar_year", "never"]
+    period: Period
+    round_to: Literal["none", "day", "month_end", "year_end"]
+    warn_before: tuple[Period, ...] = ()
+
+
+class Redemption(Struct, frozen=True):
+    """[redemption]: `points` are worth `amount`."""
+
+    points: int
+    amount: int
+    minimum_points: int
+    step: int
+    maximum_share: Fraction
+    hold_timeout_ms: int
+
+
+class Rules(Struct, frozen=True):
+    """One programme, ready to decide with."""
+
+    programme_id: str
+    version: int
+    currency: str
+    zone: tzinfo
+    retention_ms: int
+    purchase: tuple[PurchaseRule, ...]
+    registration_points: int
+    first_purchase_points: int
+    review: ReviewRule | None
+    share: ShareRule | None
+    check_in: CheckInRule | None
+    activity_points: int
+    daily_points_limit: int
+    """0: no limit. Over review, share, check-in, game, survey and activity together."""
+    games: dict[str, Game]
+    surveys: dict[str, int]
+    """Survey id -> points."""
+    expiry: Expiry
+    redemption: Redemption
+    shortfall: Literal["debt", "clamp"]
+    unit_cost_amount: int = 1
+    """Minor units per point, for liability and cost."""
