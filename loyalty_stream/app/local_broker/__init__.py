@@ -1,0 +1,1 @@
+"""A broker on this machine for the demo, tests and benchmarks."""
