@@ -19,6 +19,7 @@ ID_PATTERN = r"[A-Za-z0-9._:@/-]{1,128}"
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128, extra={"pattern": ID_PATTERN})]
 """1-128 characters of `[A-Za-z0-9._:@/-]`; the wire codec checks the characters, once per event."""
 Text: TypeAlias = Annotated[str, Meta(max_length=1024)]
+Why: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 Amount: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
 Points: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_POINTS)]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
@@ -59,6 +60,8 @@ class OrderLine(_Data, frozen=True, gc=False, kw_only=True):
 
 
 class OrderPaidData(_Data, frozen=True, gc=False, kw_only=True):
+    """The order as paid; `discount_amount` is spread over the lines, `hold_id` names points to spend on it."""
+
     order_id: Id
     currency: Annotated[str, Meta(min_length=3, max_length=3)]
     lines: Annotated[tuple[OrderLine, ...], Meta(min_length=1, max_length=10_000)]
@@ -70,27 +73,39 @@ class OrderPaidData(_Data, frozen=True, gc=False, kw_only=True):
 
 
 class OrderPaid(Fact, frozen=True, gc=False, kw_only=True, tag="order-paid"):
+    """An order was paid."""
+
     data: OrderPaidData
 
 
 class OrderRef(_Data, frozen=True, gc=False, kw_only=True):
+    """Which order."""
+
     order_id: Id
 
 
 class OrderCompleted(Fact, frozen=True, gc=False, kw_only=True, tag="order-completed"):
+    """An order was received, or its return window has ended."""
+
     data: OrderRef
 
 
 class OrderCancelled(Fact, frozen=True, gc=False, kw_only=True, tag="order-cancelled"):
+    """An order was cancelled: everything that is left of it is refunded."""
+
     data: OrderRef
 
 
 class RefundLine(_Data, frozen=True, gc=False, kw_only=True):
+    """What of one line was refunded, in minor units."""
+
     line_id: Id
     amount: Amount
 
 
 class OrderRefundedData(_Data, frozen=True, gc=False, kw_only=True):
+    """`amount` is goods, net, in minor units; without `lines` it is spread over the order's lines."""
+
     order_id: Id
     refund_id: Id
     amount: Amount
@@ -98,6 +113,8 @@ class OrderRefundedData(_Data, frozen=True, gc=False, kw_only=True):
 
 
 class OrderRefunded(Fact, frozen=True, gc=False, kw_only=True, tag="order-refunded"):
+    """A part of an order, or all of it, was refunded."""
+
     data: OrderRefundedData
 
 
@@ -105,19 +122,27 @@ class OrderRefunded(Fact, frozen=True, gc=False, kw_only=True, tag="order-refund
 
 
 class CustomerRegisteredData(_Data, frozen=True, gc=False, kw_only=True):
+    """The customer's segments, and the customer who referred them."""
+
     segments: tuple[Text, ...] = ()
     referred_by: Id | None = None
 
 
 class CustomerRegistered(Fact, frozen=True, gc=False, kw_only=True, tag="customer-registered"):
+    """A customer registered."""
+
     data: CustomerRegisteredData
 
 
 class CustomerUpdatedData(_Data, frozen=True, gc=False, kw_only=True):
+    """All segments that the customer is in from now on."""
+
     segments: tuple[Text, ...]
 
 
 class CustomerUpdated(Fact, frozen=True, gc=False, kw_only=True, tag="customer-updated"):
+    """A customer's segments changed."""
+
     data: CustomerUpdatedData
 
 
@@ -125,6 +150,8 @@ class CustomerUpdated(Fact, frozen=True, gc=False, kw_only=True, tag="customer-u
 
 
 class ReviewPublishedData(_Data, frozen=True, gc=False, kw_only=True):
+    """A review of one SKU."""
+
     review_id: Id
     sku: Id
     rating: Stars
@@ -133,18 +160,26 @@ class ReviewPublishedData(_Data, frozen=True, gc=False, kw_only=True):
 
 
 class ReviewPublished(Fact, frozen=True, gc=False, kw_only=True, tag="review-published"):
+    """A customer's review was published."""
+
     data: ReviewPublishedData
 
 
 class ReviewRef(_Data, frozen=True, gc=False, kw_only=True):
+    """Which review."""
+
     review_id: Id
 
 
 class ReviewRemoved(Fact, frozen=True, gc=False, kw_only=True, tag="review-removed"):
+    """A review was removed: its points go back."""
+
     data: ReviewRef
 
 
 class ShareCompletedData(_Data, frozen=True, gc=False, kw_only=True):
+    """A share on one channel."""
+
     share_id: Id
     channel: Text
     sku: Id | None = None
@@ -152,6 +187,8 @@ class ShareCompletedData(_Data, frozen=True, gc=False, kw_only=True):
 
 
 class ShareCompleted(Fact, frozen=True, gc=False, kw_only=True, tag="share-completed"):
+    """A customer shared something on a social channel."""
+
     data: ShareCompletedData
 
 
@@ -160,36 +197,50 @@ class CheckedInData(_Data, frozen=True, gc=False, kw_only=True):
 
 
 class CheckedIn(Fact, frozen=True, gc=False, kw_only=True, tag="checked-in"):
+    """A customer checked in."""
+
     data: CheckedInData
 
 
 class GamePlayedData(_Data, frozen=True, gc=False, kw_only=True):
+    """One play of a game."""
+
     game_id: Id
     play_id: Id
     score: Annotated[int, Meta(ge=0, le=10**12)]
 
 
 class GamePlayed(Fact, frozen=True, gc=False, kw_only=True, tag="game-played"):
+    """A customer played a game to its end."""
+
     data: GamePlayedData
 
 
 class SurveySubmittedData(_Data, frozen=True, gc=False, kw_only=True):
+    """A response to a survey, with the customer's satisfaction where it was asked."""
+
     survey_id: Id
     response_id: Id
     satisfaction: Stars | None = None
 
 
 class SurveySubmitted(Fact, frozen=True, gc=False, kw_only=True, tag="survey-submitted"):
+    """A customer answered a survey."""
+
     data: SurveySubmittedData
 
 
 class ActivityAttendedData(_Data, frozen=True, gc=False, kw_only=True):
+    """One attendance of an activity."""
+
     activity_id: Id
     attendance_id: Id
     mode: Literal["online", "offline"]
 
 
 class ActivityAttended(Fact, frozen=True, gc=False, kw_only=True, tag="activity-attended"):
+    """A customer attended an activity, online or offline."""
+
     data: ActivityAttendedData
 
 
@@ -197,6 +248,8 @@ class ActivityAttended(Fact, frozen=True, gc=False, kw_only=True, tag="activity-
 
 
 class HoldPointsData(_CommandData, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """`order_amount`, in minor units, is what the maximum share of points is checked against."""
+
     hold_id: Id
     points: Points
     order_id: Id | None = None
@@ -204,19 +257,111 @@ class HoldPointsData(_CommandData, frozen=True, gc=False, kw_only=True, forbid_u
 
 
 class HoldPoints(Fact, frozen=True, gc=False, kw_only=True, tag="hold-points"):
+    """Reserve points, for a checkout."""
+
     data: HoldPointsData
 
 
 class HoldRef(_CommandData, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """Which hold."""
+
     hold_id: Id
 
 
 class ConfirmHold(Fact, frozen=True, gc=False, kw_only=True, tag="confirm-hold"):
+    """Redeem held points without an order."""
+
     data: HoldRef
 
 
 class ReleaseHold(Fact, frozen=True, gc=False, kw_only=True, tag="release-hold"):
+    """Give held points back."""
+
     data: HoldRef
+
+
+class RedeemRewardData(_CommandData, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """How many of which reward."""
+
+    redemption_id: Id
+    reward_id: Id
+    quantity: Count = 1
+
+
+class RedeemReward(Fact, frozen=True, gc=False, kw_only=True, tag="redeem-reward"):
+    """Redeem points for a reward of the mall."""
+
+    data: RedeemRewardData
+
+
+class RedemptionRef(_CommandData, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """Which redemption."""
+
+    redemption_id: Id
+
+
+class CancelRedemption(Fact, frozen=True, gc=False, kw_only=True, tag="cancel-redemption"):
+    """Cancel a redemption: points, stock and limit are given back."""
+
+    data: RedemptionRef
+
+
+class EnterDrawData(_CommandData, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """One entry into a campaign's draw."""
+
+    entry_id: Id
+    campaign_id: Id
+
+
+class EnterDraw(Fact, frozen=True, gc=False, kw_only=True, tag="enter-draw"):
+    """Enter a draw."""
+
+    data: EnterDrawData
+
+
+class AdjustPointsData(_CommandData, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """Positive points are a grant, negative ones a revocation; `operator` is who answers for it."""
+
+    adjustment_id: Id
+    points: Annotated[int, Meta(ge=-MAX_POINTS, le=MAX_POINTS, extra={"not": 0})]
+    reason: Why
+    operator: Why
+
+    def __post_init__(self) -> None:
+        if self.points == 0:
+            raise ValueError("`points` must not be 0")
+
+
+class AdjustPoints(Fact, frozen=True, gc=False, kw_only=True, tag="adjust-points"):
+    """Correct an account by hand, never beyond what is available."""
+
+    data: AdjustPointsData
+
+
+class GrantPointsData(_CommandData, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """A grant by another stage or service, such as a leaderboard's reward."""
+
+    grant_id: Id
+    points: Points
+    reason: Why
+
+
+class GrantPoints(Fact, frozen=True, gc=False, kw_only=True, tag="grant-points"):
+    """Grant points."""
+
+    data: GrantPointsData
+
+
+class EraseCustomerData(_CommandData, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """Which request for erasure."""
+
+    request_id: Id
+
+
+class EraseCustomer(Fact, frozen=True, gc=False, kw_only=True, tag="erase-customer"):
+    """End an account and revoke what remains."""
+
+    data: EraseCustomerData
 
 
 Incoming: TypeAlias = (
@@ -235,5 +380,16 @@ Incoming: TypeAlias = (
 )
 """What an account acts on today."""
 
-NotYet: TypeAlias = OrderCompleted | OrderCancelled | OrderRefunded | ReviewRemoved
-"""Facts of the contract that the ledger reads and does not act on yet: they are kept as dead letters."""
+NotYet: TypeAlias = (
+    OrderCompleted
+    | OrderCancelled
+    | OrderRefunded
+    | ReviewRemoved
+    | RedeemReward
+    | CancelRedemption
+    | EnterDraw
+    | AdjustPoints
+    | GrantPoints
+    | EraseCustomer
+)
+"""Of the contract, read and checked, and not acted on yet: they are kept as dead letters."""
