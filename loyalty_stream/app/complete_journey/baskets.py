@@ -32,7 +32,7 @@ def group_baskets(lines: pa.Table, products: pa.Table, limit: int | None) -> Bas
         lines = lines.slice(0, starts[limit].as_py())
         starts, ends = starts.slice(0, limit), ends.slice(0, limit)
     heads = lines.select(["basket_id", "household_id", "time_us"]).take(starts)
-    _check_one_household_each(lines, starts, heads)
+    _check_one_order_each(heads)
 
     quantity, amount = lines["quantity"], lines["amount"]
     negative = pc.or_(pc.less(quantity, 0), pc.less(amount, 0))
@@ -99,33 +99,28 @@ def group_baskets(lines: pa.Table, products: pa.Table, limit: int | None) -> Bas
 
 
 def _basket_bounds(lines: pa.Table) -> tuple[pa.Int64Array, pa.Int64Array]:
-    """Return where each run of rows of one basket begins, and where it ends."""
+    """Return where each run of rows of one basket, household and time begins, and where it ends."""
     if not lines.num_rows:
         return pa.array([], pa.int64()), pa.array([], pa.int64())
-    basket = lines["basket_id"]
-    changes = pc.indices_nonzero(pc.not_equal(basket.slice(1), basket.slice(0, lines.num_rows - 1)))
-    inner = pc.add(changes.cast(pa.int64()), 1)
+    pairs = lines.num_rows - 1
+    changed = pa.chunked_array([pa.repeat(pa.scalar(value=False), pairs)])
+    for name in ("basket_id", "household_id", "time_us"):
+        column = lines[name]
+        changed = pc.or_(changed, pc.not_equal(column.slice(1), column.slice(0, pairs)))
+    inner = pc.add(pc.indices_nonzero(changed).cast(pa.int64()), 1)
     starts = pa.concat_arrays([pa.array([0], pa.int64()), inner])
     return starts, pa.concat_arrays([inner, pa.array([lines.num_rows], pa.int64())])
 
 
-def _check_one_household_each(lines: pa.Table, starts: pa.Int64Array, heads: pa.Table) -> None:
-    """Refuse a basket of several households or times; sorted by time, rows of another time break its run."""
-    if pc.count_distinct(heads["basket_id"]).as_py() != len(starts):
-        raise SourceDataError("a basket has rows of different times; it would become two orders with one id")
-    household = lines["household_id"]
-    pairs = lines.num_rows - 1
-    if pairs < 1:
-        return
-    basket = lines["basket_id"]
-    mixed = pc.and_(
-        pc.equal(basket.slice(1), basket.slice(0, pairs)),
-        pc.not_equal(household.slice(1), household.slice(0, pairs)),
-    )
-    if _total(mixed):
-        where = basket[pc.index(mixed, value=True).as_py()].as_py()
+def _check_one_order_each(heads: pa.Table) -> None:
+    """Refuse a basket with more than one run of rows: it would become two orders with one id."""
+    repeated = [
+        entry["values"] for entry in pc.value_counts(heads["basket_id"]).to_pylist() if entry["counts"] > 1
+    ]
+    if repeated:
         raise SourceDataError(
-            f"basket {where} has rows of several households; it cannot be one customer's order"
+            f"basket {min(repeated)} has rows of several households or times ({len(repeated)} such baskets); "
+            "an order has one customer and one time"
         )
 
 

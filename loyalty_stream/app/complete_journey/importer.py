@@ -1,4 +1,4 @@
-"""Turns the baskets of the data set into `order-paid` and `customer-registered` facts, in order of time.
+"""Turns the data set's baskets into `order-paid` and `customer-registered` facts, in order of time.
 
 It must not know the programme's rules or the broker: it says what was bought, not what that is worth.
 """
@@ -87,7 +87,7 @@ def read_facts(selection: Selection | None = None, directory: Path | None = None
 
 
 def _registrations(orders: pa.Table) -> Iterator[ImportedFact]:
-    """Yield one for each household, just before its first order; orders are in order of time, so these are."""
+    """Yield one for each household, just before its first order, so in order of time as the orders are."""
     seen: set[int] = set()
     households, times = orders["household_id"].to_pylist(), orders["time_us"].to_pylist()
     for household, time_us in zip(households, times, strict=True):
