@@ -5,24 +5,17 @@ Not for production, and it knows nothing of loyalty.
 
 import base64
 import secrets
-import shutil
 import subprocess
-import tempfile
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import ClassVar, Final
 
-from loyalty_stream.app.local_broker.bound_process import BoundProcess
+from loyalty_stream.app.local_broker.broker import LocalBroker, LocalBrokerError
 from loyalty_stream.app.local_broker.kafka_jars import fetch_jars, find_java
-from loyalty_stream.app.local_broker.loopback import HOST, free_port, is_free, wait_until_kafka_answers
+from loyalty_stream.app.local_broker.loopback import HOST, free_port
 
 _MIB = 1024 * 1024
-_ANSWERS_WITHIN_S = 90.0
 _FORMATS_WITHIN_S = 60.0
-_STOPS_WITHIN_S = 15.0
-_LOG_LINES_IN_AN_ERROR = 25
 
 # docker-compose.kafka.yml sets the same, see tests/app/test_compose.py.
 SETTINGS: Final[Mapping[str, str]] = {
@@ -72,117 +65,38 @@ logger.groups.level = info
 """
 
 
-class LocalBrokerError(RuntimeError):
-    """A local broker could not be started: the text carries the tail of its log."""
+class ApacheKafka(LocalBroker):
+    """A real Kafka with everything a real Kafka has, on one node."""
 
-
-class ApacheKafka:
-    """A broker that runs from start() to stop(), or within a `with`; it can be killed and started again.
-
-    It keeps its port and its data over a restart. A data directory that was given stays; one of its own goes
-    with close(), the end of the `with`, or the end of this Python.
-    """
-
-    kind: Final = "apache-kafka"
-    transactions: Final = True
+    kind: ClassVar[str] = "apache-kafka"
+    transactions: ClassVar[bool] = True
+    keeps_data: ClassVar[bool] = True
 
     def __init__(
         self,
         *,
         data_dir: Path | None = None,
         port: int | None = None,
+        why: str = "asked for",
         heap_mib: int = 768,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare without starting. Settings are broker properties that override SETTINGS."""
-        self.data_dir: Final = Path(data_dir or tempfile.mkdtemp(prefix="loyalty-kafka-")).resolve()
-        self._forget_data = weakref.finalize(self, shutil.rmtree, self.data_dir, ignore_errors=True)
-        if data_dir is not None:
-            self._forget_data.detach()
-        self.port: Final = free_port() if port is None else port
+        super().__init__(data_dir=data_dir, port=port, why=why)
         self._controller_port = free_port(but=frozenset({self.port}))
         self._heap_mib = heap_mib
         self._settings = {**SETTINGS, **(settings or {})}
-        self._process: BoundProcess | None = None
 
-    @property
-    def bootstrap_servers(self) -> str:
-        """Return host:port for Kafka clients; the same over restarts."""
-        return f"{HOST}:{self.port}"
-
-    @property
-    def pid(self) -> int:
-        """Return the pid of the running broker's JVM; raise LocalBrokerError if it is not running."""
-        if self._process is None or self._process.exit_code is not None:
-            raise LocalBrokerError(f"Kafka on {self.bootstrap_servers} is not running")
-        return self._process.pid
-
-    def start(self) -> Self:
-        """Start and return once it answers; raise LocalBrokerError or KafkaUnavailableError if it cannot."""
-        if self._process is not None:
-            raise LocalBrokerError(f"Kafka on {self.bootstrap_servers} is started already; use restart()")
+    def _prepare(self) -> list[str]:
         java = [str(find_java()), *self._java_options(), "-cp", f"{fetch_jars()}/*"]
-        if not is_free(self.port):
-            raise LocalBrokerError(f"something else listens on {self.bootstrap_servers}; give another port")
         properties = self._write_configuration()
         if not (self._log_dir / "meta.properties").exists():
             self._format(java, properties)
-        self._process = BoundProcess([*java, "kafka.Kafka", str(properties)], self._output)
-        if not wait_until_kafka_answers(self.port, within_s=_ANSWERS_WITHIN_S, still_runs=self._runs):
-            code = self._process.exit_code
-            self.kill()
-            ended = (
-                f"did not answer in {_ANSWERS_WITHIN_S} s" if code is None else f"ended with exit code {code}"
-            )
-            raise LocalBrokerError(
-                f"Kafka on {self.bootstrap_servers} {ended}; its last words:\n{self._last_words()}"
-            )
-        return self
-
-    def stop(self) -> None:
-        """End the broker in order (SIGTERM, after 15 s SIGKILL). Does nothing if it is not started."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.terminate(within_s=_STOPS_WITHIN_S)
-
-    def kill(self) -> None:
-        """End the broker as a crash would (SIGKILL)."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-
-    def restart(self) -> None:
-        """Start again on the same port and data, after a stop() unless it was killed or stopped before."""
-        self.stop()
-        self.start()
-
-    def close(self) -> None:
-        """Stop, and delete the data directory unless it was given."""
-        self.stop()
-        self._forget_data()
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.close()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        return [*java, "kafka.Kafka", str(properties)]
 
     @property
     def _log_dir(self) -> Path:
         return self.data_dir / "log"
-
-    @property
-    def _output(self) -> Path:
-        return self.data_dir / "stdout.log"
-
-    def _runs(self) -> bool:
-        return self._process is not None and self._process.exit_code is None
 
     def _java_options(self) -> list[str]:
         return [
@@ -206,7 +120,7 @@ class ApacheKafka:
             "controller.quorum.voters": f"1@{HOST}:{self._controller_port}",
             "log.dirs": str(self._log_dir),
         }
-        log4j2 = _LOG4J2.format(log=self.data_dir / "broker.log")
+        log4j2 = _LOG4J2.format(log=self.log)
         (self.data_dir / "log4j2.properties").write_text(log4j2, encoding="utf-8")
         properties = self.data_dir / "server.properties"
         lines = [f"{name}={value}\n" for name, value in {**place, **self._settings}.items()]
@@ -224,12 +138,3 @@ class ApacheKafka:
         )
         if ran.returncode != 0:
             raise LocalBrokerError(f"could not format {self._log_dir} for Kafka:\n{ran.stdout}{ran.stderr}")
-
-    def _last_words(self) -> str:
-        logs = [log for log in (self.data_dir / "broker.log", self._output) if log.exists()]
-        lines = [
-            line
-            for log in logs
-            for line in log.read_text(errors="replace").splitlines()[-_LOG_LINES_IN_AN_ERROR:]
-        ]
-        return "\n".join(lines) or "(none)"

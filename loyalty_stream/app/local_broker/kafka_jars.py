@@ -7,14 +7,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from loyalty_stream.app.local_broker.broker import BrokerUnavailableError
+
 _POM = Path(__file__).with_name("pom.xml")
 _OLDEST_JAVA = 17  # Kafka 4's broker
 _JAVA_SAYS_ITS_VERSION_WITHIN_S = 30
 _MAVEN_COPIES_WITHIN_S = 900  # 45 jars, 43 MB, took 45 s
-
-
-class KafkaUnavailableError(RuntimeError):
-    """A real Kafka cannot be started here: the text says what is missing and what to do about it."""
 
 
 def kafka_version() -> str:
@@ -32,14 +30,14 @@ def jar_directory() -> Path:
 
 
 def find_java() -> Path:
-    """Return a `java` of version 17 or later, from JAVA_HOME, then PATH, or raise KafkaUnavailableError."""
+    """Return a `java` of version 17 or later, from JAVA_HOME, then PATH, or raise BrokerUnavailableError."""
     tried: list[str] = []
     for java in _java_candidates():
         major = _java_major(java)
         if major >= _OLDEST_JAVA:
             return java
         tried.append(f"{java} is version {major or 'unknown'}")
-    raise KafkaUnavailableError(
+    raise BrokerUnavailableError(
         f"Java {_OLDEST_JAVA} or later not found in JAVA_HOME or PATH"
         + (f" ({'; '.join(tried)})" if tried else "")
         + "; install a JRE, or set JAVA_HOME"
@@ -52,7 +50,7 @@ def why_unavailable() -> str | None:
         find_java()
         if not jar_directory().is_dir():
             _find_maven()
-    except KafkaUnavailableError as missing:
+    except BrokerUnavailableError as missing:
         return str(missing)
     return None
 
@@ -107,7 +105,7 @@ def _java_major(java: Path) -> int:
 def _find_maven() -> str:
     maven = shutil.which("mvn")
     if maven is None:
-        raise KafkaUnavailableError(
+        raise BrokerUnavailableError(
             f"Maven (mvn) not found in PATH, and {jar_directory()} has no jars of Kafka yet; install Maven"
         )
     return maven
@@ -126,11 +124,11 @@ def _copy_dependencies(maven: str, into: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise KafkaUnavailableError(
+        raise BrokerUnavailableError(
             f"Maven did not bring the jars of Kafka in {_MAVEN_COPIES_WITHIN_S} s; {by_hand}"
         ) from error
     if ran.returncode != 0 or not any(into.glob("kafka_*.jar")):
         tail = "\n".join((ran.stdout + ran.stderr).splitlines()[-15:])
-        raise KafkaUnavailableError(
+        raise BrokerUnavailableError(
             f"Maven could not bring the jars of Kafka (exit {ran.returncode}); {by_hand}\n{tail}"
         )
