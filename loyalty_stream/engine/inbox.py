@@ -1,0 +1,112 @@
+"""The order in which a task takes what it has at hand: the earliest event first, each topic in its own order.
+
+A topic whose next records are on the broker but not at hand yet holds the others back, so that a long backlog
+of one topic does not run ahead of the others; a topic that is read to its end holds back nobody.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from loyalty_stream.engine.log import Batch, Record
+from loyalty_stream.engine.stage import Processor
+
+ENDLESS = 1 << 62
+
+
+class Item(NamedTuple):
+    """A record at hand. `order` is the latest time among it and its predecessors of the same topic, in ms."""
+
+    order: int
+    topic: str
+    record: Record
+    event: Any
+
+
+class _Queue:
+    """What is at hand of one topic."""
+
+    __slots__ = ("end", "items", "latest", "position", "taken")
+
+    def __init__(self, position: int, end: int) -> None:
+        self.items: deque[Item] = deque()
+        self.position = position
+        self.end = end
+        self.latest = -ENDLESS
+        self.taken = position
+        """The offset up to which records have left the queue: what may be committed after them."""
+
+    @property
+    def at_end(self) -> bool:
+        return self.position >= self.end
+
+
+class Inbox:
+    """The records at hand of one task, by topic."""
+
+    def __init__(self, positions: Mapping[str, int], ends: Mapping[str, int]) -> None:
+        self._queues = {topic: _Queue(position, ends[topic]) for topic, position in positions.items()}
+
+    def add(self, batch: Batch, processor: Processor) -> int:
+        """Decode and keep a batch, without records that were taken before. Returns how many were left out."""
+        queue = self._queues[batch.topic]
+        records = batch.records
+        fresh = [record for record in records if record.offset >= queue.position]
+        decode, topic, latest, append = processor.decode, batch.topic, queue.latest, queue.items.append
+        for record in fresh:
+            time, event = decode(topic, record)
+            if time > latest:
+                latest = time
+            append(Item(latest, topic, record, event))
+        queue.latest = latest
+        queue.position = max(queue.position, batch.position)
+        queue.end = max(queue.end, batch.end)
+        return len(records) - len(fresh)
+
+    def take(self, limit: int, *, patient: bool = True) -> Sequence[Item]:
+        """Up to `limit` items in order. While a topic's next records are not at hand, those that could come
+        after them wait; with `patient` False nothing waits."""
+        waiting = [queue for queue in self._queues.values() if queue.items]
+        if not waiting:
+            return ()
+        horizon = ENDLESS
+        if patient:
+            for queue in self._queues.values():
+                if not queue.at_end:
+                    horizon = min(horizon, queue.items[-1].order if queue.items else -ENDLESS)
+        if len(waiting) == 1:
+            items = waiting[0].items
+            ready: list[Item] = []
+            while items and len(ready) < limit and items[0].order <= horizon:
+                ready.append(items.popleft())
+        else:
+            # Each queue is sorted, so the sort is a merge; being stable it keeps every topic's own order.
+            ready = [item for queue in waiting for item in queue.items if item.order <= horizon]
+            ready.sort(key=itemgetter(0))
+            del ready[limit:]
+            for item in ready:
+                self._queues[item.topic].items.popleft()
+        for item in ready:
+            self._queues[item.topic].taken = item.record.offset + 1
+        return ready
+
+    def offsets(self) -> dict[str, int]:
+        """By topic, the offset up to which everything has been taken."""
+        return {
+            topic: queue.taken if queue.items else queue.position for topic, queue in self._queues.items()
+        }
+
+    def read_to(self, ends: Mapping[str, int]) -> bool:
+        """Whether every topic has been read up to `ends` and nothing is at hand."""
+        return all(not queue.items and queue.position >= ends[topic] for topic, queue in self._queues.items())
+
+    def lag(self) -> dict[str, int]:
+        """By topic, how many offsets lie between what was taken and the end that is known."""
+        return {
+            topic: max(0, queue.end - (queue.taken if queue.items else queue.position))
+            for topic, queue in self._queues.items()
+        }
+
+    def __len__(self) -> int:
+        return sum(len(queue.items) for queue in self._queues.values())

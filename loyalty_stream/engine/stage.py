@@ -1,0 +1,95 @@
+"""What an application gives to the engine: a stage, which makes one processor per partition.
+
+The engine owns reading, ordering, transactions, tables and restore; a processor owns what a record means.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from loyalty_stream.engine.log import Headers, Output, Record
+from loyalty_stream.engine.table import Codec, Table
+
+
+class Decoded(NamedTuple):
+    """A record, read: its event time in ms since 1970 orders it among the task's topics; `event` is the stage's."""
+
+    time: int
+    event: Any
+
+
+class Processor(Protocol):
+    """One partition of a stage. It is called by one task, never concurrently, and does no I/O."""
+
+    time: int
+    """The partition's time in ms: the latest event time applied. The engine stores it with each commit."""
+
+    def restored(self) -> None:
+        """The table is complete and `time` is set; called once, before anything else."""
+        ...
+
+    def decode(self, topic: str, record: Record) -> Decoded:
+        """Read a record. Never raises: what can't be read is an event of its own kind."""
+        ...
+
+    def process(self, topic: str, record: Record, event: Any) -> None:  # noqa: ANN401 - the stage's own type
+        """Apply an event: read and touch the table, write outputs."""
+        ...
+
+    def advance(self, time: int) -> None:
+        """The partition's time is now `time`: do what has fallen due."""
+        ...
+
+    def refuse(self, topic: str, record: Record, error: str) -> None:
+        """Processing this record has failed again and again: set it aside and go on."""
+        ...
+
+
+class Context:
+    """What a processor writes to. The task empties it with every transaction."""
+
+    __slots__ = ("_outputs", "partition", "table")
+
+    def __init__(self, partition: int, table: Table) -> None:
+        self.partition = partition
+        self.table = table
+        self._outputs: dict[tuple[str, int], list[Output]] = {}
+
+    def output(self, topic: str, partition: int | None = None) -> Callable[[Output], None]:
+        """The pen for a topic: call it with (key, value, headers). By default on the task's own partition."""
+        where = (topic, self.partition if partition is None else partition)
+        return self._outputs.setdefault(where, []).append
+
+    def emit(self, topic: str, partition: int, key: bytes, value: bytes, headers: Headers = ()) -> None:
+        """Write one record to any partition."""
+        self._outputs.setdefault((topic, partition), []).append((key, value, headers))
+
+    def written(self) -> list[tuple[str, int, list[Output]]]:
+        """What was written since the last `clear`, by topic and partition."""
+        return [
+            (topic, partition, records) for (topic, partition), records in self._outputs.items() if records
+        ]
+
+    def clear(self) -> None:
+        """Forget what was written; the pens stay valid."""
+        for records in self._outputs.values():
+            records.clear()
+
+
+class Stage(Protocol):
+    """A step of the topology: input topics of equal partition count, one table, one processor a partition."""
+
+    @property
+    def name(self) -> str:
+        """Part of the transactional id: it must never change for a deployed stage."""
+        ...
+
+    @property
+    def inputs(self) -> Sequence[str]: ...
+
+    @property
+    def changelog(self) -> str: ...
+
+    @property
+    def codec(self) -> Codec: ...
+
+    def processor(self, context: Context) -> Processor: ...

@@ -1,0 +1,88 @@
+"""A partition's table: encoded values as committed, decoded states of what is being worked on.
+
+What is committed is what the changelog holds; readers from outside see only that. A touched state is encoded
+once per transaction, however many events touched it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+
+class Codec(Protocol):
+    """How a stage's states are stored. `decode(encode(state))` equals `state`."""
+
+    def encode(self, state: Any) -> bytes: ...  # noqa: ANN401 - the stage's own type
+    def decode(self, value: bytes) -> Any: ...  # noqa: ANN401
+
+
+class Table:
+    """Key -> state. Not thread-safe: one task owns it.
+
+    Decoded states are kept in two generations: when the young one is full the old one is let go, so that a
+    hot state is decoded once and a million cold ones are kept as bytes only.
+    """
+
+    __slots__ = ("_codec", "_committed", "_dirty", "_generation", "_old", "_young")
+
+    def __init__(self, codec: Codec, cached_states: int = 50_000) -> None:
+        self._codec = codec
+        self._committed: dict[bytes, bytes] = {}
+        self._young: dict[bytes, Any] = {}
+        self._old: dict[bytes, Any] = {}
+        self._dirty: dict[bytes, Any] = {}
+        self._generation = max(1, cached_states // 2)
+
+    def __len__(self) -> int:
+        """How many keys are committed."""
+        return len(self._committed)
+
+    def get(self, key: bytes) -> Any:  # noqa: ANN401
+        """The state as the events processed so far have left it; None where there is none."""
+        state = self._young.get(key)
+        if state is None:
+            state = self._old.pop(key, None)
+            if state is None:
+                value = self._committed.get(key)
+                if value is None:
+                    return None
+                state = self._codec.decode(value)
+            self._young[key] = state
+        return state
+
+    def touch(self, key: bytes, state: Any) -> None:  # noqa: ANN401
+        """The state of `key` is new or has changed: it is stored with this transaction."""
+        self._young[key] = state
+        self._dirty[key] = state
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything was touched since the last commit."""
+        return bool(self._dirty)
+
+    def changes(self) -> list[tuple[bytes, bytes]]:
+        """The touched states, encoded, one for each key."""
+        encode = self._codec.encode
+        return [(key, encode(state)) for key, state in self._dirty.items()]
+
+    def committed(self, changes: list[tuple[bytes, bytes]]) -> None:
+        """The transaction that stored `changes` is committed."""
+        self._committed.update(changes)
+        self._dirty.clear()
+        if len(self._young) > self._generation:
+            self._old = self._young
+            self._young = {}
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take over a record of the changelog; None deletes."""
+        if value is None:
+            self._committed.pop(key, None)
+        else:
+            self._committed[key] = value
+
+    def committed_items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and encoded values as committed."""
+        return iter(self._committed.items())
+
+    def committed_value(self, key: bytes) -> bytes | None:
+        """The encoded value as committed; None where there is none."""
+        return self._committed.get(key)

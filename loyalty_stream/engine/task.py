@@ -1,0 +1,241 @@
+"""One partition of one stage: reads, processes and commits, one micro-batch in one transaction.
+
+Everything that arrives while a transaction is in flight joins the next one (group commit). After any error
+between begin and commit the state is dropped and restored from the changelog: there is no repair code.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from time import monotonic
+
+from loyalty_stream.engine.inbox import Inbox, Item
+from loyalty_stream.engine.log import Fenced, LogError, Output, TaskLog
+from loyalty_stream.engine.observer import Observer
+from loyalty_stream.engine.stage import Context, Processor, Stage
+from loyalty_stream.engine.table import Table
+
+logger = logging.getLogger(__name__)
+
+TIME_KEY = b"\x00time"
+"""The changelog's record of the partition's time. No application key may start with a zero byte."""
+
+IDLE_TIME_MS = 60_000
+"""An idle partition stores its time this often, so that what waits for all partitions' time goes on."""
+
+
+class Clock(StrEnum):
+    """What moves a partition's time: its events alone, or the wall clock too once all input is read."""
+
+    EVENTS = "events"
+    WALL = "wall"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """How a task works. Times in seconds."""
+
+    batch_records: int = 2_000
+    """The most records in one transaction: about 25 ms of work, so that others get their turn."""
+    tick: float = 1.0
+    """How often an idle task looks what has fallen due."""
+    patience: float = 10.0
+    """How long a topic whose records are late holds back the others."""
+    backoff: tuple[float, float] = (0.1, 5.0)
+    """First and longest pause before a task starts over; it doubles."""
+    poison_tries: int = 3
+    """A record whose processing fails so often is set aside."""
+    cached_states: int = 50_000
+    clock: Clock = Clock.WALL
+    wall_ms: Callable[[], int] = lambda: 0
+
+
+class ProcessingFailed(Exception):
+    """The stage raised on a record: a defect of the stage, told with its place."""
+
+    def __init__(self, topic: str, offset: int, error: Exception) -> None:
+        super().__init__(f"processing {topic}@{offset} raised {error!r}")
+        self.where = (topic, offset)
+        self.trace = "".join(traceback.format_exception(error))
+
+
+class PartitionTask:
+    """Runs until `stop`. Read `table` and `processor` from outside only between transactions."""
+
+    def __init__(
+        self, stage: Stage, partition: int, log: TaskLog, options: TaskOptions, observer: Observer
+    ) -> None:
+        self.stage = stage
+        self.partition = partition
+        self.ready = False
+        """The table is restored and the task is at work."""
+        self.table = Table(stage.codec, options.cached_states)
+        self._log = log
+        self._options = options
+        self._observer = observer
+        self._stopping = False
+        self._stop_event = asyncio.Event()
+        self._failures: dict[tuple[str, int], int] = {}
+        self._poison: dict[tuple[str, int], str] = {}
+        self._ticked = 0.0
+        self._stored_time = 0
+        self._inbox = Inbox({}, {})
+        self._context = Context(partition, self.table)
+        self._processor: Processor = stage.processor(self._context)
+
+    @property
+    def time(self) -> int:
+        """The partition's time, in ms."""
+        return self._processor.time
+
+    def lag(self) -> dict[str, int]:
+        """Records not yet applied, by topic, as far as the ends are known."""
+        return self._inbox.lag()
+
+    def stop(self) -> None:
+        """Finish the transaction in flight and end `run`."""
+        self._stopping = True
+        self._stop_event.set()
+        self._log.wake()
+
+    async def run(self) -> None:
+        """Work until `stop`, starting over after every error. Raises only when cancelled."""
+        first, longest = self._options.backoff
+        pause = first
+        while not self._stopping:
+            try:
+                await self.open()
+                pause = first
+                while not self._stopping:
+                    await self.step()
+            except Exception as error:  # noqa: BLE001 - any error at all means: drop the state and restore
+                await self._start_over(error)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop_event.wait(), pause)
+                pause = min(longest, pause * 2)
+        self.ready = False
+        await self._log.close()
+
+    async def open(self) -> None:
+        """Fence earlier owners, restore the table and learn where to read on."""
+        self.ready = False
+        started = monotonic()
+        committed = await self._log.fence()
+        self.table = Table(self.stage.codec, self._options.cached_states)
+        self._context = Context(self.partition, self.table)
+        self._processor = self.stage.processor(self._context)
+        records = 0
+        async for chunk in self._log.changelog():
+            for key, value in chunk:
+                if key == TIME_KEY:
+                    self._processor.time = int(value or b"0")
+                else:
+                    self.table.restore(key, value)
+            records += len(chunk)
+            self._observer.restoring(self.stage.name, self.partition, records)
+        self._processor.restored()
+        ends = await self._log.end_offsets()
+        self._inbox = Inbox({topic: committed.get(topic, 0) for topic in self.stage.inputs}, ends)
+        self._stored_time = self._processor.time
+        self.ready = True
+        self._observer.restored(self.stage.name, self.partition, records, monotonic() - started)
+        logger.info(
+            "%s-%d: restored %d accounts from %d changelog records in %.2f s, reads on at %s",
+            self.stage.name, self.partition, len(self.table), records, monotonic() - started, self._inbox.offsets(),
+        )  # fmt: skip
+
+    async def step(self) -> None:
+        """Apply what is at hand or arrives within a tick, in one transaction; then see what has fallen due."""
+        at_hand = len(self._inbox) > 0
+        await self._read(0.0 if at_hand else self._options.tick)
+        items = self._inbox.take(self._options.batch_records)
+        if not items and at_hand:
+            items = await self._await_others()
+        if items:
+            await self._transact(items)
+        if not len(self._inbox) and monotonic() - self._ticked >= self._options.tick:
+            await self._tick()
+
+    async def _read(self, wait: float) -> None:
+        for batch in await self._log.read(wait):
+            self._log.consumed(self._inbox.add(batch, self._processor))
+
+    async def _await_others(self) -> Sequence[Item]:
+        """Something is at hand, but another topic may hold earlier events that have not arrived: wait for it."""
+        since = monotonic()
+        while not self._stopping and monotonic() - since < self._options.patience:
+            await self._read(self._options.tick)
+            if items := self._inbox.take(self._options.batch_records):
+                return items
+        return () if self._stopping else self._inbox.take(self._options.batch_records, patient=False)
+
+    async def _transact(self, items: Sequence[Item]) -> None:
+        started = monotonic()
+        process = self._processor.process
+        for _, topic, record, event in items:
+            where = (topic, record.offset)
+            if where in self._poison:
+                self._processor.refuse(topic, record, self._poison[where])
+                continue
+            try:
+                process(topic, record, event)
+            except Exception as error:
+                raise ProcessingFailed(topic, record.offset, error) from error
+        await self._commit(len(items), started)
+        self._log.consumed(len(items))
+
+    async def _tick(self) -> None:
+        """Everything at hand is applied. If that is all there is, the wall clock may move the partition's time."""
+        self._ticked = monotonic()
+        wall = self._options.wall_ms() if self._options.clock is Clock.WALL else 0
+        if wall <= self._processor.time or not self._inbox.read_to(await self._log.end_offsets()):
+            return
+        self._processor.advance(wall)
+        if self._context.written() or self.table.has_changes or wall - self._stored_time >= IDLE_TIME_MS:
+            await self._commit(0, monotonic())
+
+    async def _commit(self, records: int, started: float) -> None:
+        """Outputs, changelog and offsets in one transaction. The order matters where there are no transactions:
+        a crash then leaves outputs that are repeated, never a table or an offset ahead of its outputs."""
+        log = self._log
+        await log.begin()
+        outputs = self._context.written()
+        for topic, partition, written in outputs:
+            await log.append(topic, partition, written)
+        changes = self.table.changes()
+        time = self._processor.time
+        changelog: list[Output] = [(key, value, ()) for key, value in changes]
+        changelog.append((TIME_KEY, b"%d" % time, ()))
+        await log.append(self.stage.changelog, self.partition, changelog)
+        await log.add_offsets(self._inbox.offsets())
+        await log.commit()
+        self.table.committed(changes)
+        self._stored_time = time
+        self._observer.committed(
+            self.stage.name, self.partition, records, sum(len(written) for _, _, written in outputs),
+            len(changes), monotonic() - started,
+        )  # fmt: skip
+        self._context.clear()
+
+    async def _start_over(self, error: Exception) -> None:
+        """Drop what is in memory. A record whose processing keeps failing is set aside after some tries."""
+        self.ready = False
+        if isinstance(error, ProcessingFailed):
+            failures = self._failures[error.where] = self._failures.get(error.where, 0) + 1
+            if failures >= self._options.poison_tries:
+                self._poison[error.where] = str(error)
+            logger.error(
+                "%s-%d: %s (try %d)\n%s", self.stage.name, self.partition, error, failures, error.trace
+            )
+        elif isinstance(error, Fenced):
+            logger.warning("%s-%d: fenced: %s; starting over", self.stage.name, self.partition, error)
+        elif isinstance(error, LogError):
+            logger.warning("%s-%d: %s; starting over", self.stage.name, self.partition, error)
+        else:
+            logger.error("%s-%d: unexpected error; starting over", self.stage.name, self.partition, exc_info=error)
+        self._observer.started_over(self.stage.name, self.partition, type(error).__name__)
+        await self._log.close()
