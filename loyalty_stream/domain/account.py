@@ -30,7 +30,8 @@ class Hold(Struct, array_like=True, gc=False):
     points: int
     due_at: int
     state: str
-    """`open`, `released` (by command or time-out), `confirmed` (redeemed without an order), `spent` (by an order)."""
+    """`open`; `released` by command or time-out; `confirmed`, redeemed without an order; `spent` by an order;
+    `rejected` holds nothing and may be asked for again."""
     taken: list[tuple[str, int]]
     """Grant id and points, in spending order; empty once the hold is no longer open."""
     order_id: str = ""

@@ -103,6 +103,21 @@ class ActivityNote(Struct, frozen=True, gc=False, tag_field="kind", tag="activit
     attendance_id: str
 
 
+class HoldNote(Struct, frozen=True, gc=False, tag_field="kind", tag="hold"):
+    """An order took the cash value of a hold off, `amount` in minor units, without redeeming any points."""
+
+    hold_id: str
+    order_id: str
+    amount: int
+
+
+class ForgottenNote(Struct, frozen=True, gc=False, tag_field="kind", tag="forgotten"):
+    """The retention has ended for what is older than the instant `before` (ms), the local day `before_day`."""
+
+    before: int
+    before_day: int
+
+
 class KeyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="key"):
     """Only that the fact was seen: a business duplicate under a new id, for example."""
 
@@ -119,6 +134,8 @@ Note: TypeAlias = (
     | SurveyNote
     | ActivityNote
     | KeyNote
+    | HoldNote
+    | ForgottenNote
 )
 
 
@@ -198,6 +215,8 @@ class PointRevoked(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     grants: tuple[Taken, ...]
     shortfall: int
     order_id: str | None = None
+    owed: int = 0
+    """How much of the shortfall became debt; the rest was let go."""
 
 
 class AccountNoted(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):

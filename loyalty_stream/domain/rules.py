@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 Rounding: TypeAlias = Literal["floor", "half_up", "ceil"]
 
@@ -21,6 +22,11 @@ class Period(Struct, frozen=True):
     months: int = 0
     days: int = 0
     milliseconds: int = 0
+
+    @property
+    def at_most_ms(self) -> int:
+        """No shorter than the period ever is: months of 31 days, and a day for a change of the clock."""
+        return (self.months * 31 + self.days + 1) * 24 * 3600 * 1000 + self.milliseconds
 
 
 class Threshold(Struct, frozen=True):
@@ -95,6 +101,12 @@ class Expiry(Struct, frozen=True):
     period: Period
     round_to: Literal["none", "day", "month_end", "year_end"]
     warn_before: tuple[Period, ...] = ()
+    longest_notice_ms: int = 0
+    """No shorter than any notice of `warn_before`; worked out here, as most events need not look further."""
+
+    def __post_init__(self) -> None:
+        longest = max((notice.at_most_ms for notice in self.warn_before), default=0)
+        force_setattr(self, "longest_notice_ms", longest)
 
 
 class Redemption(Struct, frozen=True):

@@ -1,0 +1,132 @@
+"""Instants and local days as integers: milliseconds since 1970 (UTC), days since 1970-01-01; calendar periods.
+
+It knows time zones and nothing of points. What the hot path asks for is cached by day or quarter of an hour.
+"""
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import Literal, TypeAlias, assert_never
+
+from loyalty_stream.domain.rules import Period
+
+RoundTo: TypeAlias = Literal["none", "day", "month_end", "year_end"]
+
+DAY_MS = 24 * 3600 * 1000
+_QUARTER_MS = 15 * 60 * 1000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL = _EPOCH.toordinal()
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970 of an aware datetime, rounded down; exact, in integers."""
+    since = moment - _EPOCH
+    return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
+
+
+@lru_cache(maxsize=1 << 14)
+def to_datetime(ms: int) -> datetime:
+    """The instant as a datetime in UTC."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def local_day(ms: int, zone: tzinfo) -> int:
+    """The local date of the instant, as days since 1970-01-01."""
+    day = _day_of_quarter(ms // _QUARTER_MS, zone)
+    return _local(ms, zone).toordinal() - _EPOCH_ORDINAL if day is None else day
+
+
+@lru_cache(maxsize=1 << 14)
+def first_instant(day: int, zone: tzinfo) -> int:
+    """The first instant of the local date, in ms; of a date that a zone skipped, the first one after it."""
+    midnight = _midnight(day)
+    early, late = _from_local(midnight, zone, fold=1), _from_local(midnight, zone, fold=0)
+    if early >= late:  # an ordinary midnight, or one that comes twice: the first
+        return late
+    # Midnight falls into a gap, which lies between its readings by the clock after and before the change.
+    while early < late:
+        middle = (early + late) // 2
+        if _local(middle, zone) >= midnight:
+            late = middle
+        else:
+            early = middle + 1
+    return late
+
+
+def add(ms: int, period: Period, zone: tzinfo) -> int:
+    """The instant moved by a period on the local clock; a day that the month lacks becomes its last one."""
+    return _move(ms, period.months, period.days, period.milliseconds, zone)
+
+
+def subtract(ms: int, period: Period, zone: tzinfo) -> int:
+    """The instant moved back by a calendar period, likewise."""
+    return _move(ms, -period.months, -period.days, -period.milliseconds, zone)
+
+
+def round_up(ms: int, round_to: RoundTo, zone: tzinfo) -> int:
+    """The next beginning of a local day, month or year; what is on the boundary stays (DOMAIN.md, Lots)."""
+    if round_to == "none":
+        return ms
+    day = local_day(ms, zone)
+    today = date.fromordinal(day + _EPOCH_ORDINAL)
+    match round_to:
+        case "day":
+            first, following = day, day + 1
+        case "month_end":
+            first = _day_number(today.replace(day=1))
+            following = first + monthrange(today.year, today.month)[1]
+        case "year_end":
+            first = _day_number(date(today.year, 1, 1))
+            following = _day_number(date(today.year + 1, 1, 1))
+        case _:
+            assert_never(round_to)
+    if first_instant(first, zone) == ms:
+        return ms
+    boundary = first_instant(following, zone)
+    # Where the clock is set back over midnight the date begins twice, and we may be between its beginnings.
+    return boundary if boundary >= ms else _from_local(_midnight(following), zone, fold=1)
+
+
+@lru_cache(maxsize=1 << 16)
+def _day_of_quarter(quarter: int, zone: tzinfo) -> int | None:
+    """The local date of a quarter of an hour (UTC), or None where it or the offset changes within it."""
+    first, last = _aware(quarter * _QUARTER_MS, zone), _aware((quarter + 1) * _QUARTER_MS - 1, zone)
+    if first.date() != last.date() or first.utcoffset() != last.utcoffset():
+        return None
+    return first.toordinal() - _EPOCH_ORDINAL
+
+
+@lru_cache(maxsize=1 << 14)
+def _move(ms: int, months: int, days: int, milliseconds: int, zone: tzinfo) -> int:
+    if months == 0 and days == 0:
+        return ms + milliseconds
+    local = _local(ms, zone)
+    if months:
+        year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+        local = local.replace(year=year, month=month + 1, day=min(local.day, monthrange(year, month + 1)[1]))
+    return _from_local(local + timedelta(days=days), zone, fold=0) + milliseconds
+
+
+def _aware(ms: int, zone: tzinfo) -> datetime:
+    return (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone)
+
+
+def _local(ms: int, zone: tzinfo) -> datetime:
+    """What the local clock shows, naive."""
+    return _aware(ms, zone).replace(tzinfo=None, fold=0)
+
+
+def _from_local(local: datetime, zone: tzinfo, *, fold: Literal[0, 1]) -> int:
+    """The instant at which the local clock shows this: in an overlap the `fold`th time.
+
+    In a gap, fold 0 reads it by the offset before the change, so it falls after the gap; fold 1 before it.
+    """
+    return to_ms(local.replace(tzinfo=zone, fold=fold).astimezone(UTC))
+
+
+def _midnight(day: int) -> datetime:
+    return datetime.fromordinal(day + _EPOCH_ORDINAL)
+
+
+def _day_number(day: date) -> int:
+    return day.toordinal() - _EPOCH_ORDINAL

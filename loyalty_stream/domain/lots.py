@@ -1,0 +1,64 @@
+"""The lots of an account: kept in spending order, taken from in spending order.
+
+Knows of no event: `evolve` moves the points, deciders ask what would be taken.
+"""
+
+from bisect import bisect_right
+
+from loyalty_stream.domain.account import Lot
+from loyalty_stream.domain.events import Taken
+
+
+def insert(lots: list[Lot], lot: Lot) -> None:
+    """Put the lot at its place in spending order: expires first, earned first, by grant id."""
+    if not lots or _spending_order(lots[-1]) <= _spending_order(lot):
+        lots.append(lot)
+    else:
+        lots.insert(bisect_right(lots, _spending_order(lot), key=_spending_order), lot)
+
+
+def find(lots: list[Lot], grant_id: str) -> int:
+    """Where the grant's lot is; LookupError where it is gone, so that the account and its events disagree."""
+    for place, lot in enumerate(lots):
+        if lot.grant_id == grant_id:
+            return place
+    raise LookupError(
+        f"no lot of grant {grant_id} is left: this event does not belong to this account's history"
+    )
+
+
+def move(lots: list[Lot], grant_id: str, *, free: int, held: int) -> None:
+    """Change what is free and what is held of a lot; one with neither is gone."""
+    place = find(lots, grant_id)
+    lot = lots[place]
+    lot.points += free
+    lot.held += held
+    if lot.points < 0 or lot.held < 0:
+        raise ValueError(
+            f"lot {grant_id} would have {lot.points} points free and {lot.held} held: "
+            "this event does not belong to this account's history"
+        )
+    if lot.points == 0 and lot.held == 0:
+        del lots[place]
+
+
+def in_spending_order(lots: list[Lot], points: int, now: int) -> tuple[Taken, ...]:
+    """Up to `points` free points that have not expired at `now`, as a spending would take them."""
+    taken: list[Taken] = []
+    for lot in lots:
+        if points == 0:
+            break
+        if lot.points and lot.expires_at > now:
+            part = min(points, lot.points)
+            taken.append(Taken(lot.grant_id, part))
+            points -= part
+    return tuple(taken)
+
+
+def total(grants: tuple[Taken, ...]) -> int:
+    """The points of all the parts together."""
+    return sum(part.points for part in grants)
+
+
+def _spending_order(lot: Lot) -> tuple[int, int, str]:
+    return lot.expires_at, lot.earned_at, lot.grant_id
