@@ -140,13 +140,14 @@ def test_a_broker_that_ends_at_once_is_reported_with_its_last_words(
         EmbeddedBroker().start()
 
 
-def test_a_broker_does_not_outlive_a_parent_that_is_killed() -> None:
+def test_a_broker_does_not_outlive_a_parent_that_is_killed(tmp_path: Path) -> None:
     script = (
-        "import sys; from loyalty_stream.app.local_broker import EmbeddedBroker\n"
-        "broker = EmbeddedBroker().start(); print(broker.pid, flush=True); sys.stdin.read()"
+        "import pathlib, sys; from loyalty_stream.app.local_broker import EmbeddedBroker\n"
+        "broker = EmbeddedBroker(data_dir=pathlib.Path(sys.argv[1])).start()\n"
+        "print(broker.pid, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
