@@ -48,25 +48,28 @@ class Inbox:
     def __init__(self, positions: Mapping[str, int], ends: Mapping[str, int]) -> None:
         self._queues = {topic: _Queue(position, ends[topic]) for topic, position in positions.items()}
 
-    def add(self, batch: Batch, processor: Processor) -> int:
-        """Decode and keep a batch, without records that were taken before. Returns how many were left out."""
+    def add(self, batch: Batch, processor: Processor) -> None:
+        """Decode and keep a batch, without the records that are at hand or were taken already."""
         queue = self._queues[batch.topic]
-        records = batch.records
-        fresh = [record for record in records if record.offset >= queue.position]
+        fresh = batch.records
+        if fresh and fresh[0].offset < queue.position:
+            fresh = [record for record in fresh if record.offset >= queue.position]
         decode, topic, latest, append = processor.decode, batch.topic, queue.latest, queue.items.append
         for record in fresh:
             time, event = decode(topic, record)
-            if time > latest:
+            if time > latest:  # noqa: PLR1730 - max() costs a call on the hot path
                 latest = time
             append(Item(latest, topic, record, event))
         queue.latest = latest
         queue.position = max(queue.position, batch.position)
         queue.end = max(queue.end, batch.end)
-        return len(records) - len(fresh)
 
     def take(self, limit: int, *, patient: bool = True) -> Sequence[Item]:
-        """Up to `limit` items in order. While a topic's next records are not at hand, those that could come
-        after them wait; with `patient` False nothing waits."""
+        """Up to `limit` items, in order.
+
+        While a topic's next records are not at hand, what could come after them waits; with `patient` False
+        nothing waits.
+        """
         waiting = [queue for queue in self._queues.values() if queue.items]
         if not waiting:
             return ()

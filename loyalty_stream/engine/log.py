@@ -1,8 +1,8 @@
 """The log port: everything that a partition task asks of the outside world, and nothing more.
 
 `kafka_log` implements it on aiokafka, `memory_log` in memory with transactions, fencing and a crash at any
-step. The task calls it in one order: fence, changelog, then again and again read, begin, append, add_offsets,
-commit. After any error the task calls `close` and starts over with `fence`; there is no repair.
+step. The task calls it in one order: fence, changelog, then again and again read, begin, append,
+add_offsets, commit. After any error it calls `close` and starts over with `fence`; there is no repair.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -58,7 +58,7 @@ class LogError(Exception):
     """Reading or writing failed; the transaction, if any, is not committed. The task starts over."""
 
 
-class Fenced(LogError):
+class FencedError(LogError):
     """Another owner of this partition has started (or the broker has aborted us). The task starts over."""
 
 
@@ -69,14 +69,14 @@ class TaskLog(Protocol):
     def guarantee(self) -> Guarantee: ...
 
     async def fence(self) -> Mapping[str, int]:
-        """Shut out every earlier owner, end its open transaction, and return the committed offset by topic.
+        """Shut out every earlier owner, end its open transaction and tell the committed offset by topic.
 
         A topic without a committed offset is absent: it is read from its beginning. Reading starts over there.
         """
         ...
 
     def changelog(self) -> AsyncIterator[Sequence[tuple[bytes, bytes | None]]]:
-        """The committed records of this partition's changelog, from its beginning to its end as of now."""
+        """The committed records of this partition's changelog, from its beginning to its end of now."""
         ...
 
     async def read(self, wait: float) -> Sequence[Batch]:
@@ -94,14 +94,15 @@ class TaskLog(Protocol):
         ...
 
     async def add_offsets(self, offsets: Mapping[str, int]) -> None:
-        """Move the input offsets, by topic, inside the transaction."""
+        """Move the input offsets, by topic, inside the transaction.
+
+        Once committed, what lies before them has left the task's hands: more may be fetched.
+        """
         ...
 
     async def commit(self) -> None:
         """Make all of it visible at once. Raises LogError when any append failed: then nothing is."""
         ...
-
-    async def abort(self) -> None: ...
 
     async def close(self) -> None:
         """Give everything back; never raises."""
@@ -109,8 +110,4 @@ class TaskLog(Protocol):
 
     def wake(self) -> None:
         """Make a waiting `read` return at once."""
-        ...
-
-    def consumed(self, records: int) -> None:
-        """Tell that so many records left the task's hands, so that more may be fetched."""
         ...

@@ -1,7 +1,7 @@
-"""The log in memory: topics, transactions, fencing, consumer offsets, and a crash at any step that a test asks for.
+"""The log in memory: topics, transactions, fencing, offsets, and a crash at any step that a test asks for.
 
-It behaves as Kafka does where the engine can see it: what is in an open or aborted transaction is invisible to
-readers, `fence` aborts the open transaction of an earlier owner, and a fenced owner can do nothing any more.
+It behaves as Kafka does where the engine can see it: what is in an open or aborted transaction is invisible
+to readers, `fence` aborts an earlier owner's open transaction, and a fenced owner can do nothing any more.
 """
 
 from collections import defaultdict
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from loyalty_stream.engine.log import Batch, Fenced, Guarantee, Headers, LogError, Output
+from loyalty_stream.engine.log import Batch, FencedError, Guarantee, Headers, LogError, Output
 
 
 class StoredRecord(NamedTuple):
@@ -29,16 +29,16 @@ class _Transaction:
 
 
 class MemoryBroker:
-    """What outlives a crash. `on_step` is called before and after each step's effect and may raise to crash there."""
+    """What outlives a crash. `on_step` is called around each step's effect and may raise to crash there."""
 
-    def __init__(self, wall_ms: Callable[[], int] = lambda: 0, transactions: bool = True) -> None:
+    def __init__(self, wall_ms: Callable[[], int] = lambda: 0, *, transactions: bool = True) -> None:
         self.logs: dict[tuple[str, int], list[StoredRecord]] = defaultdict(list)
         self.offsets: dict[tuple[str, str, int], int] = {}
         """(stage, topic, partition) -> committed offset."""
         self.epochs: dict[tuple[str, int], int] = defaultdict(int)
         self.wall_ms = wall_ms
         self.transactions = transactions
-        self.on_step: Callable[[str], None] = lambda step: None
+        self.on_step: Callable[[str], None] = lambda _: None
 
     def produce(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None, *, headers: Headers = ()
@@ -140,18 +140,12 @@ class MemoryLog:
         self._transaction = None
         self._check("committed")
 
-    async def abort(self) -> None:
-        self._transaction = None
-
     async def close(self) -> None:
         self._transaction = None
         self._epoch = -1
 
     def wake(self) -> None:
         """Nobody waits here."""
-
-    def consumed(self, records: int) -> None:
-        """Nothing is held back here."""
 
     def _write(self, topic: str, partition: int, outputs: Sequence[Output]) -> None:
         for key, value, headers in outputs:
@@ -165,4 +159,4 @@ class MemoryLog:
     def _check(self, step: str) -> None:
         self._broker.on_step(step)
         if self._epoch != self._broker.epochs[self._owner]:
-            raise Fenced(f"{self._owner} has another owner since epoch {self._epoch}")
+            raise FencedError(f"{self._owner} has another owner since epoch {self._epoch}")

@@ -15,7 +15,7 @@ class Observer(Protocol):
     def committed(
         self, stage: str, partition: int, records: int, outputs: int, changes: int, seconds: float
     ) -> None:
-        """A transaction: input records, outputs, touched keys, seconds from its first record to its commit."""
+        """A transaction: input records, outputs, touched keys, seconds from its start to its commit."""
         ...
 
     def started_over(self, stage: str, partition: int, error: str) -> None:

@@ -11,7 +11,7 @@ from loyalty_stream.engine.table import Codec, Table
 
 
 class Decoded(NamedTuple):
-    """A record, read: its event time in ms since 1970 orders it among the task's topics; `event` is the stage's."""
+    """A record, read: its time in ms orders it among the task's topics; `event` is the stage's own."""
 
     time: int
     event: Any
@@ -31,7 +31,7 @@ class Processor(Protocol):
         """Read a record. Never raises: what can't be read is an event of its own kind."""
         ...
 
-    def process(self, topic: str, record: Record, event: Any) -> None:  # noqa: ANN401 - the stage's own type
+    def process(self, topic: str, record: Record, event: Any) -> None:
         """Apply an event: read and touch the table, write outputs."""
         ...
 

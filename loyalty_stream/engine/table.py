@@ -11,8 +11,8 @@ from typing import Any, Protocol
 class Codec(Protocol):
     """How a stage's states are stored. `decode(encode(state))` equals `state`."""
 
-    def encode(self, state: Any) -> bytes: ...  # noqa: ANN401 - the stage's own type
-    def decode(self, value: bytes) -> Any: ...  # noqa: ANN401
+    def encode(self, state: Any) -> bytes: ...
+    def decode(self, value: bytes) -> Any: ...
 
 
 class Table:
@@ -36,7 +36,7 @@ class Table:
         """How many keys are committed."""
         return len(self._committed)
 
-    def get(self, key: bytes) -> Any:  # noqa: ANN401
+    def get(self, key: bytes) -> Any:
         """The state as the events processed so far have left it; None where there is none."""
         state = self._young.get(key)
         if state is None:
@@ -49,7 +49,7 @@ class Table:
             self._young[key] = state
         return state
 
-    def touch(self, key: bytes, state: Any) -> None:  # noqa: ANN401
+    def touch(self, key: bytes, state: Any) -> None:
         """The state of `key` is new or has changed: it is stored with this transaction."""
         self._young[key] = state
         self._dirty[key] = state

@@ -14,7 +14,7 @@ from enum import StrEnum
 from time import monotonic
 
 from loyalty_stream.engine.inbox import Inbox, Item
-from loyalty_stream.engine.log import Fenced, LogError, Output, TaskLog
+from loyalty_stream.engine.log import FencedError, LogError, Output, TaskLog
 from loyalty_stream.engine.observer import Observer
 from loyalty_stream.engine.stage import Context, Processor, Stage
 from loyalty_stream.engine.table import Table
@@ -54,7 +54,7 @@ class TaskOptions:
     wall_ms: Callable[[], int] = lambda: 0
 
 
-class ProcessingFailed(Exception):
+class ProcessingFailedError(Exception):
     """The stage raised on a record: a defect of the stage, told with its place."""
 
     def __init__(self, topic: str, offset: int, error: Exception) -> None:
@@ -162,7 +162,7 @@ class PartitionTask:
 
     async def _read(self, wait: float) -> None:
         for batch in await self._log.read(wait):
-            self._log.consumed(self._inbox.add(batch, self._processor))
+            self._inbox.add(batch, self._processor)
 
     async def _await_others(self) -> Sequence[Item]:
         """Something is at hand, but another topic may hold earlier events that have not arrived: wait for it."""
@@ -184,9 +184,8 @@ class PartitionTask:
             try:
                 process(topic, record, event)
             except Exception as error:
-                raise ProcessingFailed(topic, record.offset, error) from error
+                raise ProcessingFailedError(topic, record.offset, error) from error
         await self._commit(len(items), started)
-        self._log.consumed(len(items))
 
     async def _tick(self) -> None:
         """Everything at hand is applied. If that is all there is, the wall clock may move the partition's time."""
@@ -199,8 +198,11 @@ class PartitionTask:
             await self._commit(0, monotonic())
 
     async def _commit(self, records: int, started: float) -> None:
-        """Outputs, changelog and offsets in one transaction. The order matters where there are no transactions:
-        a crash then leaves outputs that are repeated, never a table or an offset ahead of its outputs."""
+        """Outputs, changelog and offsets in one transaction, in this order.
+
+        The order matters where there are no transactions: a crash then leaves outputs that are repeated, never
+        a table or an offset ahead of its outputs.
+        """
         log = self._log
         await log.begin()
         outputs = self._context.written()
@@ -224,18 +226,20 @@ class PartitionTask:
     async def _start_over(self, error: Exception) -> None:
         """Drop what is in memory. A record whose processing keeps failing is set aside after some tries."""
         self.ready = False
-        if isinstance(error, ProcessingFailed):
+        if isinstance(error, ProcessingFailedError):
             failures = self._failures[error.where] = self._failures.get(error.where, 0) + 1
             if failures >= self._options.poison_tries:
                 self._poison[error.where] = str(error)
             logger.error(
                 "%s-%d: %s (try %d)\n%s", self.stage.name, self.partition, error, failures, error.trace
             )
-        elif isinstance(error, Fenced):
+        elif isinstance(error, FencedError):
             logger.warning("%s-%d: fenced: %s; starting over", self.stage.name, self.partition, error)
         elif isinstance(error, LogError):
             logger.warning("%s-%d: %s; starting over", self.stage.name, self.partition, error)
         else:
-            logger.error("%s-%d: unexpected error; starting over", self.stage.name, self.partition, exc_info=error)
+            logger.error(
+                "%s-%d: unexpected error; starting over", self.stage.name, self.partition, exc_info=error
+            )
         self._observer.started_over(self.stage.name, self.partition, type(error).__name__)
         await self._log.close()

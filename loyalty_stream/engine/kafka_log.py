@@ -1,0 +1,256 @@
+"""The log port on aiokafka: a producer for each partition, whose transactional id fences earlier owners.
+
+Batches come from the transport through `deliver`; they are kept until the transaction that applied them is
+committed, so that a task which starts over reads them again without asking the broker.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from loyalty_stream.engine.group import Group
+from loyalty_stream.engine.log import Batch, FencedError, Guarantee, LogError, Output
+
+T = TypeVar("T")
+
+MAX_RECORD_BYTES = 3 * 1024 * 1024
+"""A dead letter carries a record of up to 2 MiB and its headers (ARCHITECTURE.md, Retention)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """How to reach the brokers, and the bounds of waiting. Times in seconds, sizes in bytes."""
+
+    bootstrap_servers: str
+    guarantee: Guarantee
+    timeout: float = 30.0
+    """The longest that anything asked of the brokers may take."""
+    transaction_timeout: float = 60.0
+    """After this the broker aborts a transaction whose worker is gone; longer than `timeout`."""
+    batch_bytes: int = 900_000
+    """Below the 1 MiB that a broker accepts by default."""
+    at_hand_records: int = 20_000
+    """Fetched and not yet applied, for each topic's partition: about ten transactions."""
+    connection: Mapping[str, Any] = field(default_factory=dict)
+    """More keyword arguments of aiokafka's clients: security_protocol, ssl_context, sasl_…"""
+
+
+class KafkaLog:
+    """One task's view of Kafka, made anew for every assignment; after an error `fence` is called again."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        group: Group,
+        stage: str,
+        partition: int,
+        inputs: Sequence[str],
+        changelog: str,
+        wall_ms: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._group = group
+        self._partition = partition
+        self._inputs = tuple(inputs)
+        self._changelog = changelog
+        self._wall_ms = wall_ms
+        self._transactional_id = f"{group.id}-{stage}-{partition}"
+        self._producer: AIOKafkaProducer | None = None
+        self._kept: deque[Batch] = deque()
+        self._unread: deque[Batch] = deque()
+        self._arrived = asyncio.Event()
+        self._woken = False
+        self._sent: list[asyncio.Future[Any]] = []
+        self._offsets: dict[str, int] = {}
+        self._delivered: dict[str, int] = {}
+        self._applied: dict[str, int] = {}
+
+    @property
+    def guarantee(self) -> Guarantee:
+        return self._settings.guarantee
+
+    # -- the transport's side ---------------------------------------------------------------------------
+
+    def deliver(self, batch: Batch) -> None:
+        """Take over a fetched batch."""
+        self._kept.append(batch)
+        self._unread.append(batch)
+        self._delivered[batch.topic] = batch.position
+        self._arrived.set()
+
+    def has_room(self, topic: str) -> bool:
+        """Whether more of the topic may be fetched."""
+        at_hand = self._delivered.get(topic, 0) - self._applied.get(topic, self._delivered.get(topic, 0))
+        return at_hand < self._settings.at_hand_records
+
+    # -- the task's side --------------------------------------------------------------------------------
+
+    async def fence(self) -> Mapping[str, int]:
+        await self._group.confirm_membership()
+        await self.close()
+        producer = self._new_producer()
+        await self._bounded(producer.start(), "starting the producer")
+        self._producer = producer
+        if self.guarantee is Guarantee.EXACTLY_ONCE:
+            # Beginning waits for the producer id, and the broker gives it only once every transaction of an
+            # earlier owner is ended; so the offsets asked for below are final. An empty one costs nothing.
+            await self._bounded(producer.begin_transaction(), "fencing earlier owners")
+            await self._bounded(producer.abort_transaction(), "fencing earlier owners")
+        committed = dict(await self._group.committed(self._inputs, self._partition))
+        if missing := [topic for topic in self._inputs if topic not in committed]:
+            committed.update(await self._group.beginnings(missing, self._partition))
+        self._applied = dict(committed)
+        for topic in self._inputs:
+            self._delivered.setdefault(topic, committed[topic])
+        self._unread = deque(self._kept)
+        if self._unread:
+            self._arrived.set()
+        return committed
+
+    async def changelog(self) -> AsyncIterator[Sequence[tuple[bytes, bytes | None]]]:
+        tp = TopicPartition(self._changelog, self._partition)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap_servers,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=8 * 1024 * 1024,
+            max_poll_records=None,
+            **self._settings.connection,
+        )
+        await self._bounded(consumer.start(), "restoring")
+        try:
+            consumer.assign([tp])
+            end = (await self._bounded(consumer.end_offsets([tp]), "restoring"))[tp]
+            await self._bounded(consumer.seek_to_beginning(tp), "restoring")
+            progress = monotonic()
+            while (position := await self._bounded(consumer.position(tp), "restoring")) < end:
+                records = (await self._bounded(consumer.getmany(tp, timeout_ms=1000), "restoring")).get(tp)
+                if records:
+                    progress = monotonic()
+                    yield [(record.key, record.value) for record in records]
+                elif monotonic() - progress > self._settings.timeout:
+                    raise LogError(f"restoring stalls at {tp}@{position} of {end}: is its leader up?")
+        finally:
+            await consumer.stop()
+
+    async def read(self, wait: float) -> Sequence[Batch]:
+        if not self._unread and wait > 0:
+            self._arrived.clear()
+            if self._woken:
+                return ()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), wait)
+        else:
+            await asyncio.sleep(0)  # let the other partitions and the transport have their turn
+        batches = list(self._unread)
+        self._unread.clear()
+        return batches
+
+    async def end_offsets(self) -> Mapping[str, int]:
+        return await self._group.end_offsets(self._inputs, self._partition)
+
+    async def begin(self) -> None:
+        self._sent = []
+        self._offsets = {}
+        if self.guarantee is Guarantee.EXACTLY_ONCE:
+            await self._bounded(self._open().begin_transaction(), "beginning a transaction")
+
+    async def append(self, topic: str, partition: int, outputs: Sequence[Output]) -> None:
+        producer = self._open()
+        timestamp = self._wall_ms()
+        batch = producer.create_batch()
+        for key, value, headers in outputs:
+            if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+                await self._send(batch, topic, partition)
+                batch = producer.create_batch()
+                if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+                    raise LogError(f"a record of {len(value or b'')} bytes for {topic} fits in no batch")
+        await self._send(batch, topic, partition)
+        if self.guarantee is not Guarantee.EXACTLY_ONCE:
+            await self._await_sent()
+
+    async def add_offsets(self, offsets: Mapping[str, int]) -> None:
+        self._offsets = dict(offsets)
+
+    async def commit(self) -> None:
+        if self.guarantee is Guarantee.EXACTLY_ONCE:
+            producer = self._open()
+            positions = {TopicPartition(t, self._partition): o for t, o in self._offsets.items()}
+            sending_offsets = producer.send_offsets_to_transaction(positions, self._group.id)
+            await self._bounded(sending_offsets, "adding offsets to the transaction")
+            # aiokafka commits over a failed batch without a word: the records would be lost and the offsets
+            # moved on. So every batch is awaited first.
+            await self._await_sent()
+            await self._bounded(producer.commit_transaction(), "committing")
+        else:
+            await self._group.commit(self._offsets, self._partition)
+        self._applied.update(self._offsets)
+        while self._kept and self._kept[0].position <= self._applied.get(self._kept[0].topic, 0):
+            self._kept.popleft()
+
+    async def close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            # Closing an open transaction is the broker's affair: the next fence, or its time-out, aborts it.
+            with suppress(Exception):
+                await asyncio.wait_for(producer.stop(), self._settings.timeout)
+
+    def wake(self) -> None:
+        self._woken = True
+        self._arrived.set()
+
+    # -- helpers ----------------------------------------------------------------------------------------
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        exactly_once = self.guarantee is Guarantee.EXACTLY_ONCE
+        return AIOKafkaProducer(
+            bootstrap_servers=self._settings.bootstrap_servers,
+            acks="all",
+            linger_ms=0,
+            max_batch_size=self._settings.batch_bytes,
+            max_request_size=MAX_RECORD_BYTES,
+            request_timeout_ms=int(self._settings.timeout * 1000),
+            retry_backoff_ms=20,
+            **(
+                {
+                    "transactional_id": self._transactional_id,
+                    "transaction_timeout_ms": int(self._settings.transaction_timeout * 1000),
+                }
+                if exactly_once
+                else {}
+            ),
+            **self._settings.connection,
+        )
+
+    def _open(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise LogError("the producer is closed")
+        return self._producer
+
+    async def _send(self, batch: Any, topic: str, partition: int) -> None:
+        if batch.record_count() == 0:
+            return
+        sending = self._open().send_batch(batch, topic, partition=partition)
+        self._sent.append(await self._bounded(sending, f"writing to {topic}-{partition}"))
+
+    async def _await_sent(self) -> None:
+        sent, self._sent = self._sent, []
+        if sent:
+            await self._bounded(asyncio.gather(*sent), "writing")
+
+    async def _bounded(self, awaitable: Awaitable[T], what: str) -> T:
+        try:
+            return await asyncio.wait_for(awaitable, self._settings.timeout)
+        except ProducerFenced as error:
+            raise FencedError(f"{what}: {error!r}") from error
+        except TimeoutError as error:
+            raise LogError(f"{what}: no answer within {self._settings.timeout:g} s") from error
+        except (KafkaError, OSError, AssertionError) as error:
+            raise LogError(f"{what}: {error!r}") from error
