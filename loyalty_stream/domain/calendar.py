@@ -1,6 +1,7 @@
-"""Instants and local days as integers: milliseconds since 1970 (UTC), days since 1970-01-01; calendar periods.
+"""Instants and local days as integers: milliseconds since 1970 (UTC), days since 1970-01-01.
 
-It knows time zones and nothing of points. What the hot path asks for is cached by day or quarter of an hour.
+It knows time zones and periods by the calendar, and nothing of points.
+What the hot path asks for is cached by day or quarter of an hour.
 """
 
 from calendar import monthrange

@@ -112,7 +112,7 @@ class HoldNote(Struct, frozen=True, gc=False, tag_field="kind", tag="hold"):
 
 
 class ForgottenNote(Struct, frozen=True, gc=False, tag_field="kind", tag="forgotten"):
-    """The retention has ended for what is older than the instant `before` (ms), the local day `before_day`."""
+    """The retention has ended for all before the instant `before` (ms) and the local day `before_day`."""
 
     before: int
     before_day: int

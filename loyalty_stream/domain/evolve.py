@@ -59,7 +59,7 @@ def fold(account: Account, event: PointEvent) -> None:
 def evolve(  # noqa: C901, PLR0912 - one case for each type of event
     account: Account, data: PointEventData, key: bytes, at: int, *, first: bool
 ) -> None:
-    """Fold one event of a cause at `at` (ms); the `first` one files its key, which is empty for our own causes."""
+    """Fold one event of a cause at `at` (ms); the `first` one files its key, empty for our own causes."""
     if first and key:
         remember(account, key, at)
     if data.note is not None:

@@ -1,0 +1,97 @@
+"""The decider: one fact, one account, the rules and the time; out come the point events that it makes.
+
+It knows the order of the steps and who decides what, and no rule of the programme.
+"""
+
+from typing import assert_never
+
+from loyalty_stream.domain import (
+    activities,
+    calendar,
+    check_ins,
+    expiry,
+    holds,
+    identity,
+    purchase,
+    registration,
+    retention,
+    reviews,
+    shares,
+    waiting,
+)
+from loyalty_stream.domain.account import Account
+from loyalty_stream.domain.events import Cause, PointEvent
+from loyalty_stream.domain.facts import (
+    ActivityAttended,
+    CheckedIn,
+    ConfirmHold,
+    CustomerRegistered,
+    CustomerUpdated,
+    GamePlayed,
+    HoldPoints,
+    Incoming,
+    OrderPaid,
+    ReleaseHold,
+    ReviewPublished,
+    ShareCompleted,
+    SurveySubmitted,
+)
+from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.retention import too_old
+from loyalty_stream.domain.rules import Rules
+
+__all__ = ["apply", "too_old"]
+
+
+def apply(account: Account, fact: Incoming, rules: Rules, now: int) -> list[PointEvent]:
+    """Apply a fact at the time `now` (ms) of its partition, changing `account`; returns the events, in order.
+
+    A fact that the account remembers changes nothing and returns nothing. One that is `too_old` must not come
+    here. On an error the account is not to be used any more.
+    """
+    digest = identity.digest(fact.subject, fact.source, fact.id)
+    if identity.remembers(account.keys, digest[: identity.KEY_BYTES]):
+        return []
+    subject = fact.subject
+    at = calendar.to_ms(fact.time)
+    events = expiry.settle(account, subject, rules, now)
+    events += retention.forget(account, subject, rules, now)
+    journal = Journal(account, subject, Cause(fact.source, fact.id), fact.time, at, now, digest)
+    events += _decide(journal, fact, rules)
+    # A late fact can grant or give back points whose date has passed: they are never spent.
+    events += expiry.expire_passed(account, subject, now, at)
+    events += expiry.settle(account, subject, rules, now)
+    return events
+
+
+def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:  # noqa: C901, PLR0912 - one case for each type
+    match fact:
+        case OrderPaid():
+            purchase.decide_order_paid(journal, fact, rules)
+        case CheckedIn():
+            check_ins.decide_checked_in(journal, fact, rules)
+        case ShareCompleted():
+            shares.decide_share_completed(journal, fact, rules)
+        case ReviewPublished():
+            reviews.decide_review_published(journal, fact, rules)
+        case HoldPoints():
+            holds.decide_hold_points(journal, fact, rules)
+            waited = waiting.apply_for_hold(journal.account, fact.data.hold_id, rules, journal.now)
+            return journal.events + waited
+        case ConfirmHold():
+            holds.decide_confirm_hold(journal, fact, rules)
+        case ReleaseHold():
+            holds.decide_release_hold(journal, fact, rules)
+        case GamePlayed():
+            activities.decide_game_played(journal, fact, rules)
+        case ActivityAttended():
+            activities.decide_activity_attended(journal, fact, rules)
+        case SurveySubmitted():
+            activities.decide_survey_submitted(journal, fact, rules)
+        case CustomerRegistered():
+            registration.decide_customer_registered(journal, fact, rules)
+        case CustomerUpdated():
+            registration.decide_customer_updated(journal, fact, rules)
+        case _:
+            assert_never(fact)
+    return journal.events

@@ -1,0 +1,141 @@
+"""What falls due by time alone: expiry, its warnings, hold time-outs, orders that waited in vain.
+
+It must not know what time it is: the clock comes in. Each thing that falls due is a cause of its own.
+"""
+
+from loyalty_stream.domain import calendar, holds, identity, waiting
+from loyalty_stream.domain.account import NEVER, Account, Lot
+from loyalty_stream.domain.events import SOURCE, Cause, PointEvent, PointExpired, PointExpiring
+from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.rules import Period, Rules
+
+
+def next_due(account: Account, rules: Rules) -> int | None:
+    """The earliest instant (ms) at which anything falls due, None for never. Held points do not expire."""
+    due = NEVER
+    for lot in account.lots:
+        if lot.points:
+            due = lot.expires_at
+            break
+    if due != NEVER:
+        for notice in rules.expiry.warn_before:
+            warning = _next_warning(account, notice, rules)
+            if warning is not None and warning[0] < due:
+                due = warning[0]
+    if account.held:
+        due = min([due, *[hold.due_at for hold in account.holds.values() if hold.state == "open"]])
+    if account.waiting:
+        due = min([due, *[order.due_at for order in account.waiting.values()]])
+    return None if due == NEVER else due
+
+
+def settle(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
+    """Do all that has fallen due up to `now`, one instant after the other."""
+    events: list[PointEvent] = []
+    while _may_be_due(account, rules, now) and (settled := settle_next(account, subject, rules, now)):
+        events += settled
+    return events
+
+
+def settle_next(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
+    """Do what falls due at the earliest instant, if that is not after `now`.
+
+    At one instant points expire first, then warnings go out, then holds time out, then waiting orders are
+    applied; each by id.
+    """
+    due = next_due(account, rules)
+    if due is None or due > now:
+        return []
+    events = expire_passed(account, subject, due, due)
+    for date, notice in _warnings_due(account, rules, due):
+        events += _warn(account, subject, date, notice, due)
+    timed_out = [
+        hold_id for hold_id, hold in account.holds.items() if hold.state == "open" and hold.due_at <= due
+    ]
+    for hold_id in sorted(timed_out):
+        journal = _journal(account, subject, f"{hold_id}:timed-out", due)
+        holds.time_out(journal, hold_id)
+        events += journal.events
+    for order_id in sorted(order_id for order_id, order in account.waiting.items() if order.due_at <= due):
+        events += waiting.apply_waiting(account, order_id, rules, due)
+    return events + expire_passed(account, subject, due, due)
+
+
+def expire_passed(account: Account, subject: str, now: int, since: int) -> list[PointEvent]:
+    """Expire what is free and past its date at `now`; no earlier than `since` (ms), when it became free.
+
+    Points of one grant can expire more than once, when holds give them back after their date; how many of it
+    are still held then is different each time, and goes into the id of what fell due.
+    """
+    events: list[PointEvent] = []
+    lots = account.lots
+    if not lots or lots[0].expires_at > now:
+        return events
+    passed = [lot for lot in lots if lot.points and lot.expires_at <= now]
+    for lot in sorted(passed, key=_by_date_then_id):
+        cause_id = f"{lot.grant_id}:expired:{lot.held}" if lot.held else f"{lot.grant_id}:expired"
+        journal = _journal(account, subject, cause_id, max(lot.expires_at, since))
+        date = calendar.to_datetime(lot.expires_at)
+        journal.record(PointExpired(grant_id=lot.grant_id, points=lot.points, expires_at=date))
+        events += journal.events
+    return events
+
+
+def _may_be_due(account: Account, rules: Rules, now: int) -> bool:
+    """False where a look at the first lot shows that nothing is due, as for most events."""
+    lots = account.lots
+    if lots and lots[0].expires_at - rules.expiry.longest_notice_ms <= now:
+        return True
+    return bool(account.held or account.waiting)
+
+
+def _next_warning(account: Account, notice: Period, rules: Rules) -> tuple[int, int] | None:
+    """When the next warning of this notice is due, and for which `expires_at`.
+
+    Points that are earned when the notice has begun already get no warning of it.
+    """
+    warned = account.warned
+    for lot in account.lots:
+        date = lot.expires_at
+        if date == NEVER:
+            return None
+        if lot.points == 0 or (date in warned and notice.text in warned[date]):
+            continue
+        at = calendar.subtract(date, notice, rules.zone)
+        if at > lot.earned_at:
+            return at, date
+    return None
+
+
+def _warnings_due(account: Account, rules: Rules, due: int) -> list[tuple[int, str]]:
+    """The dates whose warnings are due, and the notices, in order."""
+    found: set[tuple[int, str]] = set()
+    for lot in account.lots:
+        date = lot.expires_at
+        if date - rules.expiry.longest_notice_ms > due:
+            break
+        warned = account.warned.get(date, ())
+        for notice in rules.expiry.warn_before:
+            if lot.points and notice.text not in warned:
+                at = calendar.subtract(date, notice, rules.zone)
+                if lot.earned_at < at <= due:
+                    found.add((date, notice.text))
+    return sorted(found)
+
+
+def _warn(account: Account, subject: str, date: int, notice: str, due: int) -> list[PointEvent]:
+    expires_at = calendar.to_datetime(date)
+    name = expires_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    journal = _journal(account, subject, f"{name}:expiring:{notice}", due)
+    points = sum(lot.points for lot in account.lots if lot.expires_at == date)
+    journal.record(PointExpiring(points=points, expires_at=expires_at, notice=notice))
+    return journal.events
+
+
+def _journal(account: Account, subject: str, cause_id: str, due: int) -> Journal:
+    digest = identity.digest(subject, SOURCE, cause_id)
+    return Journal(account, subject, Cause(SOURCE, cause_id), calendar.to_datetime(due), due, due, digest)
+
+
+def _by_date_then_id(lot: Lot) -> tuple[int, str]:
+    return lot.expires_at, lot.grant_id

@@ -1,0 +1,36 @@
+"""How long an account remembers keys, orders, closed holds and counters.
+
+It must not touch points: lots and debt stay, however old.
+"""
+
+from loyalty_stream.domain import calendar, identity
+from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
+from loyalty_stream.domain.events import SOURCE, AccountNoted, Cause, ForgottenNote, PointEvent
+from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.rules import Rules
+
+
+def too_old(fact_ms: int, now: int, rules: Rules) -> bool:
+    """Whether a fact of this time can no longer be told from a repeat, so that it must not be applied."""
+    return fact_ms < now - rules.retention_ms
+
+
+def forget(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
+    """Forget what is older than the retention, by whole buckets of keys; so at most once in their 28 days.
+
+    It is looked for when the account enters a new bucket of keys, before the fact that does so is applied.
+    """
+    keys = account.keys
+    if not keys or now // KEY_BUCKET_MS in keys:
+        return []
+    bucket = (now - rules.retention_ms) // KEY_BUCKET_MS
+    if min(keys) >= bucket:
+        return []
+    before = bucket * KEY_BUCKET_MS
+    cause_id = f"forgotten:{before}"
+    due = before + rules.retention_ms
+    digest = identity.digest(subject, SOURCE, cause_id)
+    journal = Journal(account, subject, Cause(SOURCE, cause_id), calendar.to_datetime(due), due, now, digest)
+    note = ForgottenNote(before, calendar.local_day(before, rules.zone))
+    journal.record(AccountNoted(kind="forgotten", note=note))
+    return journal.events
