@@ -60,7 +60,7 @@ class OrderLine(_Data, frozen=True, gc=False, kw_only=True):
 
 
 class OrderPaidData(_Data, frozen=True, gc=False, kw_only=True):
-    """The order as paid; `discount_amount` is spread over the lines, `hold_id` names points to spend on it."""
+    """The order as paid; `discount_amount` is spread over the lines, `hold_id` names points spent on it."""
 
     order_id: Id
     currency: Annotated[str, Meta(min_length=3, max_length=3)]
