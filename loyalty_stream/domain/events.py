@@ -57,15 +57,21 @@ class WaitingNote(Struct, frozen=True, gc=False, tag_field="kind", tag="waiting"
 
 
 class RegistrationNote(Struct, frozen=True, gc=False, tag_field="kind", tag="registration"):
+    """The customer registered, with these segments, referred by this customer."""
+
     segments: tuple[str, ...] = ()
     referred_by: str | None = None
 
 
 class SegmentNote(Struct, frozen=True, gc=False, tag_field="kind", tag="segment"):
+    """The customer's segments from now on."""
+
     segments: tuple[str, ...]
 
 
 class ReviewNote(Struct, frozen=True, gc=False, tag_field="kind", tag="review"):
+    """A review of one SKU, published on a local day."""
+
     review_id: str
     sku: str
     day: int
@@ -76,16 +82,22 @@ class ReviewNote(Struct, frozen=True, gc=False, tag_field="kind", tag="review"):
 
 
 class ShareNote(Struct, frozen=True, gc=False, tag_field="kind", tag="share"):
+    """A share; `earned`: it counts against the daily limit of shares."""
+
     share_id: str
     day: int
     earned: bool = True
 
 
 class CheckInNote(Struct, frozen=True, gc=False, tag_field="kind", tag="check-in"):
+    """A check-in on a local day, as days since 1970-01-01."""
+
     day: int
 
 
 class GameNote(Struct, frozen=True, gc=False, tag_field="kind", tag="game"):
+    """A play of a game; `earned`: it counts against the game's daily limit."""
+
     game_id: str
     play_id: str
     day: int
@@ -93,12 +105,16 @@ class GameNote(Struct, frozen=True, gc=False, tag_field="kind", tag="game"):
 
 
 class SurveyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="survey"):
+    """A response to a survey."""
+
     survey_id: str
     response_id: str
     satisfaction: int | None = None
 
 
 class ActivityNote(Struct, frozen=True, gc=False, tag_field="kind", tag="activity"):
+    """An attendance of an activity."""
+
     activity_id: str
     attendance_id: str
 
@@ -152,6 +168,8 @@ class _Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
 
 
 class PointGranted(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Points were granted: a new lot, named by `grant_id`."""
+
     grant_id: str
     points: int
     rule: str
@@ -170,6 +188,8 @@ class PointGranted(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
 
 
 class PointHeld(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Points were reserved; `grants` says of which lots."""
+
     hold_id: str
     points: int
     due_at: datetime
@@ -178,6 +198,8 @@ class PointHeld(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True)
 
 
 class PointReleased(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Reserved points went back to their lots."""
+
     hold_id: str
     points: int
     reason: Literal["released", "timed_out", "over_order"]
@@ -185,6 +207,8 @@ class PointReleased(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=T
 
 
 class PointRedeemed(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Points were spent; `grants` says of which lots."""
+
     points: int
     grants: tuple[Taken, ...]
     amount: int | None = None
@@ -195,6 +219,8 @@ class PointRedeemed(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=T
 
 
 class PointExpired(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What was left of a grant has expired."""
+
     grant_id: str
     points: int
     expires_at: datetime
@@ -210,6 +236,8 @@ class PointExpiring(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=T
 
 
 class PointRevoked(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Points were taken back; `shortfall` could not be taken."""
+
     points: int
     reason: Literal["hold_shortfall", "debt_repaid"]
     grants: tuple[Taken, ...]
@@ -226,6 +254,8 @@ class AccountNoted(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
 
 
 class CommandRejected(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A command could be read and had to be refused; nothing else changed."""
+
     command: str
     command_id: str
     code: Literal[
