@@ -10,7 +10,7 @@ from loyalty_stream.domain.rules import Rounding
 
 
 def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
-    """Return `numerator / denominator` as a whole number; `half_up` takes a half upwards."""
+    """`numerator / denominator` as a whole number; `half_up` takes a half upwards."""
     match rounding:
         case "floor":
             return numerator // denominator

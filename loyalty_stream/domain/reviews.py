@@ -1,0 +1,56 @@
+"""Points for reviews: once per review id, once per order and SKU, so many a day ([earning.review])."""
+
+from loyalty_stream.domain import calendar, identity, limits
+from loyalty_stream.domain.events import AccountNoted, KeyNote, ReviewNote
+from loyalty_stream.domain.facts import ReviewPublished, ReviewPublishedData
+from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.rules import Rules
+
+COUNTER = "review"
+
+
+def decide_review_published(journal: Journal, fact: ReviewPublished, rules: Rules) -> None:
+    """Reward the review, more with a photo; past the day's limit it is remembered as unearned."""
+    data = fact.data
+    account = journal.account
+    if _known(journal, data):
+        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        return
+    day = calendar.local_day(journal.at, rules.zone)
+    points = _points(data, rules)
+    rule = rules.review
+    if rule is not None and limits.reached(account, day, COUNTER, rule.daily_limit):
+        points = 0
+    note = ReviewNote(
+        review_id=data.review_id,
+        sku=data.sku,
+        day=day,
+        order_id=data.order_id,
+        earned=limits.allowed_points(account, rules, day, points) > 0,
+    )
+    limits.grant_or_note(
+        journal,
+        rules,
+        points=points,
+        rule="review",
+        reason="review with photo" if data.has_photo else "review",
+        day=day,
+        kind="review",
+        note=note,
+    )
+
+
+def _points(data: ReviewPublishedData, rules: Rules) -> int:
+    rule = rules.review
+    if rule is None:
+        return 0
+    return rule.points + (rule.photo_bonus if data.has_photo else 0)
+
+
+def _known(journal: Journal, data: ReviewPublishedData) -> bool:
+    keys = journal.account.keys
+    if identity.remembers(keys, identity.business_key("review", data.review_id)):
+        return True
+    if data.order_id is None:
+        return False
+    return identity.remembers(keys, identity.business_key("reviewed", data.order_id, data.sku))

@@ -1,0 +1,29 @@
+"""Points for sharing: once per share id, so many a day ([earning.share])."""
+
+from loyalty_stream.domain import calendar, identity, limits
+from loyalty_stream.domain.events import AccountNoted, KeyNote, ShareNote
+from loyalty_stream.domain.facts import ShareCompleted
+from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.rules import Rules
+
+COUNTER = "share"
+
+
+def decide_share_completed(journal: Journal, fact: ShareCompleted, rules: Rules) -> None:
+    """Reward the share; past the day's limit it is remembered as unearned."""
+    account = journal.account
+    share_id = fact.data.share_id
+    if identity.remembers(account.keys, identity.business_key("share", share_id)):
+        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        return
+    day = calendar.local_day(journal.at, rules.zone)
+    rule = rules.share
+    points = 0
+    if rule is not None and not limits.reached(account, day, COUNTER, rule.daily_limit):
+        points = rule.points
+    note = ShareNote(
+        share_id=share_id, day=day, earned=limits.allowed_points(account, rules, day, points) > 0
+    )
+    limits.grant_or_note(
+        journal, rules, points=points, rule="share", reason="share", day=day, kind="share", note=note
+    )
