@@ -39,6 +39,10 @@ class Processor(Protocol):
         """The partition's time is now `time`: do what has fallen due."""
         ...
 
+    def committed(self) -> None:
+        """What was processed since the last call is committed."""
+        ...
+
     def refuse(self, topic: str, record: Record, error: str) -> None:
         """Processing this record has failed again and again: set it aside and go on."""
         ...

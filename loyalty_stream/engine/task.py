@@ -217,6 +217,7 @@ class PartitionTask:
         await log.commit()
         self.table.committed(changes)
         self._stored_time = time
+        self._processor.committed()
         self._observer.committed(
             self.stage.name, self.partition, records, sum(len(written) for _, _, written in outputs),
             len(changes), monotonic() - started,

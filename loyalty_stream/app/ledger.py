@@ -1,0 +1,264 @@
+"""The ledger stage: facts and commands in, point events and dead letters out, one account a customer.
+
+It joins the wire, the domain and the engine, and holds no rule of the programme.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from struct import Struct
+from typing import Final, cast, get_args
+
+from loyalty_stream import __version__
+from loyalty_stream.app.settings import INPUTS, Settings
+from loyalty_stream.domain import decide, expiry, purchase
+from loyalty_stream.domain.account import Account, imbalance
+from loyalty_stream.domain.events import CommandRejected, PointEvent
+from loyalty_stream.domain.facts import Fact, Incoming, NotYet, OrderPaid
+from loyalty_stream.domain.rules import Rules
+from loyalty_stream.engine.log import Record
+from loyalty_stream.engine.stage import Context, Decoded
+from loyalty_stream.engine.timers import NEVER, Timers
+from loyalty_stream.wire import account_codec, point_events
+from loyalty_stream.wire import decode as wire
+from loyalty_stream.wire.dead_letter import Place, dead_letter
+from loyalty_stream.wire.partitioning import partition_of
+from loyalty_stream.wire.reasons import Reason
+
+DAY_MS: Final = 86_400_000
+_DUE: Final = Struct(">q")
+_NOT_YET: Final = frozenset(get_args(NotYet))
+
+
+class UnbalancedAccountError(Exception):
+    """An account broke the law of conservation: a defect of the domain. Nothing of it is committed."""
+
+
+class Entry:
+    """An account in the table. `scheduled`: a timer rings at this instant (ms) or before; None: not known."""
+
+    __slots__ = ("account", "scheduled")
+
+    def __init__(self, account: Account, scheduled: int | None) -> None:
+        self.account = account
+        self.scheduled = scheduled
+
+
+class EntryCodec:
+    """Eight bytes of when the account falls due, then the account: a restore need not read it to schedule it."""
+
+    def encode(self, entry: Entry) -> bytes:
+        return _DUE.pack(NEVER if entry.scheduled is None else entry.scheduled) + account_codec.encode(
+            entry.account
+        )
+
+    def decode(self, value: bytes) -> Entry:
+        # The timer may have been moved since without a new record, so the stored instant says nothing here.
+        return Entry(account_codec.decode(value[8:]), None)
+
+
+class Counts:
+    """What the ledger counts between two commits; the metrics take it over when it is committed."""
+
+    __slots__ = (
+        "dead_letters",
+        "duplicates",
+        "events_in",
+        "events_out",
+        "points",
+        "rejections",
+        "violations",
+    )
+
+    def __init__(self) -> None:
+        self.events_in: Counter[type[Fact]] = Counter()
+        self.events_out: Counter[str] = Counter()
+        self.points: Counter[str] = Counter()
+        self.rejections: Counter[str] = Counter()
+        self.dead_letters: Counter[str] = Counter()
+        self.duplicates = 0
+        self.violations = 0
+
+
+class LedgerStage:
+    """What the engine drives. `partitions` is the number that every input topic has."""
+
+    name = "ledger"
+    codec = EntryCodec()
+
+    def __init__(self, settings: Settings, rules: Rules, partitions: int, counts: "CountSink") -> None:
+        self.rules = rules
+        self.partitions = partitions
+        self.kinds = {settings.topic(kind): kind for kind in INPUTS}
+        self.events_topic = settings.topic("points-events")
+        self.dead_letters_topic = settings.topic("dead-letters")
+        self.changelog = settings.changelog
+        self.count_sink = counts
+
+    @property
+    def inputs(self) -> Sequence[str]:
+        return tuple(self.kinds)
+
+    def processor(self, context: Context) -> "LedgerProcessor":
+        return LedgerProcessor(self, context)
+
+
+class CountSink:
+    """Takes the counts of committed transactions; this one drops them. The metrics are another."""
+
+    def add(self, partition: int, counts: Counts) -> None:
+        """Take over the counts of one committed transaction."""
+
+    def violation(self) -> None:
+        """An account broke the law of conservation."""
+
+
+class LedgerProcessor:
+    """One partition of the ledger."""
+
+    def __init__(self, stage: LedgerStage, context: Context) -> None:
+        self.time = 0
+        self._stage = stage
+        self._rules = stage.rules
+        self._kinds = stage.kinds
+        self._table = context.table
+        self._partition = context.partition
+        self._emit = context.output(stage.events_topic)
+        self._dead = context.output(stage.dead_letters_topic)
+        self._timers = Timers()
+        self._counts = Counts()
+
+    # -- what the engine calls --------------------------------------------------------------------------
+
+    def restored(self) -> None:
+        for key, value in self._table.committed_items():
+            due: int = _DUE.unpack_from(value)[0]
+            if due != NEVER:
+                self._timers.schedule(key, due)
+
+    def decode(self, topic: str, record: Record) -> Decoded:
+        decoded = wire.decode(self._kinds[topic], record.key, record.value, record.timestamp)
+        if isinstance(decoded, wire.Decoded):
+            return Decoded(decoded.at_ms, decoded)
+        return Decoded(0, decoded)
+
+    def process(self, topic: str, record: Record, event: wire.Decoded | wire.Refused) -> None:
+        if isinstance(event, wire.Refused):
+            self._set_aside(topic, record, event.code, event.message)
+            return
+        key = record.key
+        assert key is not None  # the decoder has compared it with the subject
+        entry: Entry | None = self._table.get(key)
+        if (unfit := self._unfit(key, entry, event)) is not None:
+            self._set_aside(topic, record, *unfit)
+            return
+        self._move_time(event.at_ms, record.timestamp)
+        if entry is None:
+            entry = Entry(Account(), NEVER)
+        elif entry.scheduled is None:
+            entry.scheduled = self._next_due(entry)
+        self._counts.events_in[event.fact.__class__] += 1
+        fact = cast(Incoming, event.fact)  # `_unfit` has let no other through
+        if events := decide.apply(entry.account, fact, self._rules, self.time):
+            self._record(key, entry, events)
+        else:
+            self._counts.duplicates += 1
+
+    def advance(self, time: int) -> None:
+        """Do what falls due up to `time`, over all accounts in the order of its instant."""
+        timers = self._timers
+        while (entry := timers.pop(time, self._due_of)) is not None:
+            due, key = entry
+            self.time = max(self.time, due)
+            self._settle(key, due)
+        self.time = max(self.time, time)
+
+    def committed(self) -> None:
+        self._stage.count_sink.add(self._partition, self._counts)
+        self._counts = Counts()
+
+    def refuse(self, topic: str, record: Record, error: str) -> None:
+        self._set_aside(topic, record, Reason.PROCESSING_FAILED, error)
+
+    # -- one event --------------------------------------------------------------------------------------
+
+    def _unfit(self, key: bytes, entry: Entry | None, event: wire.Decoded) -> tuple[Reason, str] | None:
+        """Why a sound event cannot be applied here, or None."""
+        fact, rules = event.fact, self._rules
+        if entry is None:
+            # A key's partition never changes, so it is looked at when the account is first met.
+            right = partition_of(key, self._stage.partitions)
+            if right != self._partition:
+                return (
+                    Reason.WRONG_PARTITION,
+                    f"murmur2 puts this key on partition {right} of {self._stage.partitions}",
+                )
+        if fact.__class__ is OrderPaid:
+            if not purchase.accepts(fact.data, rules):
+                return Reason.WRONG_CURRENCY, f"`$.data.currency`: the programme's is {rules.currency}"
+        elif fact.__class__ in _NOT_YET:
+            return (
+                Reason.NOT_SUPPORTED_YET,
+                f"version {__version__} does not act on it; send it again to one that does",
+            )
+        if decide.too_old(event.at_ms, self.time, rules):
+            return (
+                Reason.TOO_OLD,
+                f"`$.time`: more than {rules.retention_ms // DAY_MS} days before the latest event",
+            )
+        return None
+
+    def _move_time(self, at: int, timestamp: int | None) -> None:
+        """The event's time moves the partition's, but not past the broker's clock: a wrong clock moves nobody's holds."""
+        time = at if timestamp is None else min(at, timestamp)
+        if time > self.time:
+            if self._timers.earliest <= time:
+                self.advance(time)
+            self.time = time
+
+    def _next_due(self, entry: Entry) -> int:
+        due = expiry.next_due(entry.account, self._rules)
+        return NEVER if due is None else due
+
+    def _record(self, key: bytes, entry: Entry, events: list[PointEvent]) -> None:
+        """Write the events of an account and see when it falls due next."""
+        account = entry.account
+        if imbalance(account):
+            self._stage.count_sink.violation()
+            raise UnbalancedAccountError(f"{events[-1].subject}: {imbalance(account)} points are unexplained")
+        counts = self._counts
+        out, points = counts.events_out, counts.points
+        for event in events:
+            self._emit((key, point_events.encode(event), ()))
+            out[event.type] += 1
+            moved = getattr(event.data, "points", None)
+            if moved is not None:
+                points[event.type] += moved
+            if isinstance(event.data, CommandRejected):
+                counts.rejections[event.data.code] += 1
+        due = self._next_due(entry)
+        if entry.scheduled is None or due < entry.scheduled:
+            self._timers.schedule(key, due)
+            entry.scheduled = due
+        self._table.touch(key, entry)
+
+    def _set_aside(self, topic: str, record: Record, reason: Reason, message: str) -> None:
+        place = Place(topic, self._partition, record.offset, record.timestamp)
+        headers = [(name, value) for name, value in record.headers or ()]
+        letter = dead_letter(record.key, record.value, place, reason, message, __version__, headers)
+        self._dead((letter.key, letter.value, letter.headers))
+        self._counts.dead_letters[reason] += 1
+
+    # -- what falls due ---------------------------------------------------------------------------------
+
+    def _due_of(self, key: bytes) -> int | None:
+        entry: Entry | None = self._table.get(key)
+        if entry is None:
+            return None
+        entry.scheduled = self._next_due(entry)  # where the timers now put it
+        return None if entry.scheduled == NEVER else entry.scheduled
+
+    def _settle(self, key: bytes, due: int) -> None:
+        entry: Entry = self._table.get(key)
+        entry.scheduled = NEVER  # its timer has just been taken out
+        events = expiry.settle_next(entry.account, key.decode(), self._rules, due)
+        self._record(key, entry, events)

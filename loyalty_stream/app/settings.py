@@ -1,0 +1,48 @@
+"""What a worker and the commands are told from outside: one frozen object, read once, passed down.
+
+Every value can be given as a flag of the command line or as an environment variable `LOYALTY_…`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loyalty_stream.engine.task import Clock
+
+INPUTS = ("orders", "registrations", "reviews", "shares", "check-ins", "activities", "points-commands")
+"""The input topics of the ledger by kind (EVENTS.md); all have the same number of partitions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a deployment is laid out."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    app_id: str = "loyalty-stream"
+    """Consumer group, and the stem of transactional ids and changelogs: never change it for a deployment."""
+    topic_prefix: str = ""
+    """Put before the name of every topic, for several deployments on one cluster."""
+    programme: Path = Path("programme.toml")
+    clock: Clock = Clock.WALL
+    guarantee: str = "auto"
+    """`auto` asks the broker; `exactly_once` refuses to start without transactions; `effectively_once`."""
+    instance_id: str = ""
+    """Static membership: stable and unique per worker, such as a StatefulSet's pod name. Empty: dynamic."""
+    web_host: str = "127.0.0.1"
+    web_port: int = 6066
+    cached_accounts: int = 50_000
+    batch_records: int = 2_000
+    session_timeout: float = 30.0
+    """Seconds after which the group gives a silent worker's partitions to others."""
+    connection: Mapping[str, Any] = field(default_factory=dict)
+    """More keyword arguments of aiokafka's clients: security_protocol, ssl_context, sasl_…"""
+
+    def topic(self, kind: str) -> str:
+        """The name of a topic on the cluster."""
+        return f"{self.topic_prefix}{kind}"
+
+    @property
+    def changelog(self) -> str:
+        """The name of the ledger's changelog."""
+        return f"{self.topic_prefix}{self.app_id}-ledger-changelog"

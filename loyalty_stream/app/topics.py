@@ -1,0 +1,123 @@
+"""The topics of a deployment: what each needs, creating them, and telling where an existing one differs."""
+
+from dataclasses import dataclass, field
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import for_code
+
+from loyalty_stream.app.settings import INPUTS, Settings
+
+_FOREVER = "-1"
+_INPUT_BYTES = str(2 * 1024 * 1024)
+_OUTPUT_BYTES = str(3 * 1024 * 1024)  # a dead letter is an input record and its headers
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic as it should be."""
+
+    name: str
+    partitions: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicReport:
+    """What `create` found or did. `differences` are settings that are not as planned, in words."""
+
+    name: str
+    created: bool
+    differences: tuple[str, ...] = ()
+
+
+def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
+    """Every topic of the deployment. All of one partition count: outputs stay on the customer's partition."""
+    # LogAppendTime: the broker's own clock is what "a day ahead" is measured by, not the producer's.
+    facts = {
+        "cleanup.policy": "delete",
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": _INPUT_BYTES,
+    }
+    ledger = {"cleanup.policy": "delete", "retention.ms": _FOREVER, "max.message.bytes": _OUTPUT_BYTES}
+    tables = {
+        "cleanup.policy": "compact",
+        "max.message.bytes": _OUTPUT_BYTES,
+        "min.cleanable.dirty.ratio": "0.3",
+    }
+    dead = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(90 * 86_400_000),
+        "max.message.bytes": _OUTPUT_BYTES,
+    }
+    plans = [TopicPlan(settings.topic(kind), partitions, facts) for kind in INPUTS]
+    plans.append(TopicPlan(settings.topic("points-events"), partitions, ledger))
+    plans.append(TopicPlan(settings.topic("dead-letters"), partitions, dead))
+    plans.append(TopicPlan(settings.changelog, partitions, tables))
+    # Faust elects a leader on this one; with topic creation forbidden it must be there beforehand.
+    plans.append(
+        TopicPlan(leader_topic(settings), 1, {"cleanup.policy": "delete", "retention.ms": "86400000"})
+    )
+    return plans
+
+
+def leader_topic(settings: Settings) -> str:
+    """The topic that Faust makes for its own leader election."""
+    return f"{settings.app_id}-__assignor-__leader"
+
+
+async def create(settings: Settings, partitions: int, replication: int) -> list[TopicReport]:
+    """Create what is missing, change nothing that exists, and report on every topic. Idempotent."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers, **settings.connection)
+    await admin.start()
+    try:
+        plans = plan(settings, partitions)
+        existing = set(await admin.list_topics())
+        missing = [each for each in plans if each.name not in existing]
+        if missing:
+            new = [
+                NewTopic(each.name, each.partitions, replication, topic_configs=each.config)
+                for each in missing
+            ]
+            response = await admin.create_topics(new)
+            for name, code, *message in response.topic_errors:
+                if code not in {0, 36}:  # 36: another command has created it meanwhile
+                    raise for_code(code)(f"creating topic {name}: {message[0] if message else ''}")
+        reports = [TopicReport(each.name, created=True) for each in missing]
+        for each in plans:
+            if each.name in existing:
+                differences = await _differences(admin, each)
+                reports.append(TopicReport(each.name, created=False, differences=tuple(differences)))
+        return reports
+    finally:
+        await admin.close()
+
+
+async def partition_counts(settings: Settings) -> dict[str, int]:
+    """How many partitions each existing topic of the deployment has."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers, **settings.connection)
+    await admin.start()
+    try:
+        wanted = [each.name for each in plan(settings, 1)]
+        described = await admin.describe_topics(
+            [name for name in wanted if name in await admin.list_topics()]
+        )
+        return {topic["topic"]: len(topic["partitions"]) for topic in described}
+    finally:
+        await admin.close()
+
+
+async def _differences(admin: AIOKafkaAdminClient, wanted: TopicPlan) -> list[str]:
+    differences = []
+    described = (await admin.describe_topics([wanted.name]))[0]
+    count = len(described["partitions"])
+    if count != wanted.partitions:
+        differences.append(f"has {count} partitions, not {wanted.partitions}")
+    responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, wanted.name)])
+    actual = {
+        entry[0]: entry[1] for response in responses for found in response.resources for entry in found[4]
+    }
+    for key, value in wanted.config.items():
+        if key in actual and actual[key] != value:
+            differences.append(f"{key} is {actual[key]}, not {value}")
+    return differences
