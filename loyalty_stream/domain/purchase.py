@@ -4,6 +4,7 @@ It must not know how a hold turns into a redemption (`holds`) nor what becomes o
 """
 
 from collections.abc import Sequence
+from itertools import compress
 
 import msgspec
 
@@ -59,9 +60,8 @@ def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
             base = scoped_base(rule, lines, off)
         if base < rule.minimum_amount:
             continue
-        rate = rule.points
-        exact = (base * rate.numerator, rule.per_amount * rate.denominator)
-        points = rounded(*exact, rule.rounding)
+        exact = (base * rule.numerator, rule.denominator)
+        points = rounded(base * rule.numerator, rule.denominator, rule.rounding)
         if points > 0:
             grants.grant(
                 journal,
@@ -109,10 +109,12 @@ def scoped_base(rule: PurchaseRule, lines: Sequence[OrderLine], off: int) -> int
 
     `off`, the discount and the cash value of points, is spread over all lines, those out of scope too.
     """
-    if rule.basis == "gross" or off == 0:
-        return sum([line.amount for line in lines if in_scope(rule, line)])
-    taken = apportion(off, [line.amount for line in lines])
-    return sum([line.amount - part for line, part in zip(lines, taken, strict=True) if in_scope(rule, line)])
+    counted = [in_scope(rule, line) for line in lines]
+    amounts = [line.amount for line in lines]
+    if off > 0 and rule.basis == "net" and any(counted):
+        taken = apportion(off, amounts)
+        amounts = [amount - part for amount, part in zip(amounts, taken, strict=True)]
+    return sum(compress(amounts, counted))
 
 
 def in_scope(rule: PurchaseRule, line: OrderLine) -> bool:

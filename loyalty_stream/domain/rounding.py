@@ -31,11 +31,11 @@ def apportion(total: int, weights: Sequence[int]) -> list[int]:
     whole = sum(weights)
     if total >= whole:
         return list(weights)
-    divided = [divmod(total * weight, whole) for weight in weights]
-    parts = [quotient for quotient, _ in divided]
+    parts = [total * weight // whole for weight in weights]
     missing = total - sum(parts)
     if missing:
-        # sorted() is stable, so equal remainders stay in the order of the lines.
-        for at in sorted(range(len(parts)), key=lambda at: -divided[at][1])[:missing]:
+        remainders = [total * weight % whole for weight in weights]
+        # sorted() is stable, in reverse too, so equal remainders stay in the order of the weights.
+        for at in sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)[:missing]:
             parts[at] += 1
     return parts

@@ -50,13 +50,17 @@ class PurchaseRule(Struct, frozen=True):
     thresholds: tuple[Threshold, ...] = ()
     """By rising minimum_amount."""
     threshold_mode: Literal["highest", "all"] = "highest"
+    scoped: bool = False
+    """Whether any line can be out of scope; worked out here, as are the next two, because every order asks."""
+    numerator: int = 0
+    """An amount gives `amount * numerator / denominator` points, before rounding."""
+    denominator: int = 1
 
-    @property
-    def scoped(self) -> bool:
-        """Whether any line can be out of scope."""
-        return bool(
-            self.include_categories or self.exclude_categories or self.include_skus or self.exclude_skus
-        )
+    def __post_init__(self) -> None:
+        scopes = (self.include_categories, self.exclude_categories, self.include_skus, self.exclude_skus)
+        force_setattr(self, "scoped", any(scopes))
+        force_setattr(self, "numerator", self.points.numerator)
+        force_setattr(self, "denominator", self.per_amount * self.points.denominator)
 
 
 class ReviewRule(Struct, frozen=True):
