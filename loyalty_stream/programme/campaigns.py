@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
+from loyalty_stream.programme.lists import unique
 from loyalty_stream.programme.mistakes import raise_all, shown, wrong
 from loyalty_stream.programme.values import (
     Amount,
@@ -23,7 +24,6 @@ from loyalty_stream.programme.values import (
     Points,
     PointsAboveZero,
     Section,
-    repeated,
 )
 
 NO_COMMITMENT: Final = "sha256 hex"
@@ -80,17 +80,10 @@ class Prize(Section):
     winners: CountAboveZero = Field(3, description="How many win it.")
 
 
-def _own_prizes(entries: tuple[Prize, ...]) -> tuple[Prize, ...]:
-    raise_all(repeated((entry.id for entry in entries), "id"))
-    return entries
-
-
 class Draw(Section):
     """A draw of prizes among the campaign's entries, checkable by anyone."""
 
-    prizes: Annotated[ListOf[Prize], AfterValidator(_own_prizes)] = Field(
-        (), description="In the order drawn."
-    )
+    prizes: Annotated[ListOf[Prize], unique("id")] = Field((), description="In the order drawn.")
     seed_commitment: Annotated[
         str,
         AfterValidator(_commitment),

@@ -6,8 +6,9 @@ It must not know how the points are reckoned; that is the domain's.
 from fractions import Fraction
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from loyalty_stream.programme.lists import rising, unique
 from loyalty_stream.programme.mistakes import KeyPath, raise_all, shown
 from loyalty_stream.programme.values import (
     Amount,
@@ -21,8 +22,6 @@ from loyalty_stream.programme.values import (
     Points,
     PointsAboveZero,
     Section,
-    not_rising,
-    repeated,
 )
 
 
@@ -31,11 +30,6 @@ class Threshold(Section):
 
     minimum_amount: Amount = Field(description="Base from which the bonus is given, in minor units.")
     bonus: PointsAboveZero = Field(description="Points on top.")
-
-
-def _rising_thresholds(entries: tuple[Threshold, ...]) -> tuple[Threshold, ...]:
-    raise_all(not_rising("minimum_amount", (entry.minimum_amount for entry in entries)))
-    return entries
 
 
 class Purchase(Section):
@@ -57,7 +51,7 @@ class Purchase(Section):
     exclude_categories: ListOf[Name] = Field((), description="Categories out of scope.")
     include_skus: ListOf[Id] = Field((), description="SKUs in scope; empty: all.")
     exclude_skus: ListOf[Id] = Field((), description="SKUs out of scope.")
-    thresholds: Annotated[ListOf[Threshold], AfterValidator(_rising_thresholds)] = Field(
+    thresholds: Annotated[ListOf[Threshold], rising("minimum_amount")] = Field(
         (), description="Bonuses by the base, `minimum_amount` rising."
     )
     threshold_mode: Literal["highest", "all"] = Field(
@@ -120,16 +114,11 @@ class Streak(Section):
     bonus: PointsAboveZero = Field(description="Points on top on the last of them.")
 
 
-def _rising_streaks(entries: tuple[Streak, ...]) -> tuple[Streak, ...]:
-    raise_all(not_rising("days", (entry.days for entry in entries)))
-    return entries
-
-
 class CheckIn(Section):
     """Points for checking in, once per local day."""
 
     points: Points = Field(2, description="Points for a day.")
-    streaks: Annotated[ListOf[Streak], AfterValidator(_rising_streaks)] = Field(
+    streaks: Annotated[ListOf[Streak], rising("days")] = Field(
         (), description="Bonuses, `days` rising. A missed day starts again, and so does the longest."
     )
 
@@ -151,15 +140,10 @@ class Limits(Section):
     notifications_daily: Count = Field(3, description="Notifications; 0: no limit.")
 
 
-def _own_ids(entries: tuple[Purchase, ...]) -> tuple[Purchase, ...]:
-    raise_all(repeated((entry.id for entry in entries), "id"))
-    return entries
-
-
 class Earning(Section):
     """What is earned; a section that is left out is off."""
 
-    purchase: Annotated[ListOf[Purchase], AfterValidator(_own_ids)] = Field(
+    purchase: Annotated[ListOf[Purchase], unique("id")] = Field(
         (), description="Rules for orders; what they give adds up."
     )
     registration: Registration | None = Field(None, description="For registering.")
@@ -179,16 +163,11 @@ class Band(Section):
     points: Points = Field(description="Points of the band.")
 
 
-def _rising_bands(entries: tuple[Band, ...]) -> tuple[Band, ...]:
-    raise_all(not_rising("minimum_score", (entry.minimum_score for entry in entries)))
-    return entries
-
-
 class Game(Section):
     """A game whose score earns points."""
 
     id: Id = Field("spin", description="The `game_id` of its events.")
-    bands: Annotated[ListOf[Band], AfterValidator(_rising_bands)] = Field(
+    bands: Annotated[ListOf[Band], rising("minimum_score")] = Field(
         (), description="`minimum_score` rising; the highest band reached gives its points."
     )
     daily_limit: Count = Field(3, description="Plays that earn, per customer and day; 0: no limit.")

@@ -4,7 +4,7 @@ It turns pydantic's errors into such sentences and must not know what any key me
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from difflib import get_close_matches
@@ -106,11 +106,18 @@ def wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError("programme", "{message}", {"message": message})
 
 
-def raise_all(found: Iterable[tuple[KeyPath, str]]) -> None:
-    """Raise what a validator found, each at its path from the key being judged."""
+def raise_all(found: Iterable[tuple[KeyPath, str]], besides: ValidationError | None = None) -> None:
+    """Raise what a validator found, each at its path from the key being judged, after the errors `besides`."""
     details = [InitErrorDetails(type=wrong(message), loc=path, input=None) for path, message in found]
     if details:
-        raise ValidationError.from_exception_data("programme", details)
+        raise ValidationError.from_exception_data("programme", [*_again(besides), *details])
+
+
+def _again(error: ValidationError | None) -> Iterator[InitErrorDetails]:
+    for details in error.errors(include_url=False) if error else ():
+        context = details.get("ctx", {})
+        kind = wrong(context["message"]) if details["type"] == "programme" else details["type"]
+        yield InitErrorDetails(type=kind, loc=details["loc"], input=details["input"], ctx=context)
 
 
 def mistakes_of(error: ValidationError, model: type[BaseModel], source: Source) -> list[Mistake]:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, WithJso
 from loyalty_stream.domain.rules import Period
 from loyalty_stream.programme.campaigns import Campaign
 from loyalty_stream.programme.earning import Earning, Game, Survey
+from loyalty_stream.programme.lists import unique
 from loyalty_stream.programme.mistakes import KeyPath, Source, raise_all, shown, wrong
 from loyalty_stream.programme.periods import DAY_MS, FixedLength, mean_ms
 from loyalty_stream.programme.spending import Availability, Expiry, Redemption, Refunds
@@ -28,7 +29,6 @@ from loyalty_stream.programme.values import (
     Share,
     Total,
     Uplift,
-    repeated,
 )
 
 _CURRENCY: Final = "^[A-Z]{3}$"
@@ -106,55 +106,22 @@ class Finance(Section):
     targets: Targets | None = Field(None, description="Uplifts hoped for; left out: none.")
 
 
-def _own_games(entries: tuple[Game, ...]) -> tuple[Game, ...]:
-    raise_all(repeated((entry.id for entry in entries), "id"))
-    return entries
-
-
-def _own_surveys(entries: tuple[Survey, ...]) -> tuple[Survey, ...]:
-    raise_all(repeated((entry.id for entry in entries), "id"))
-    return entries
-
-
-def _own_rewards(entries: tuple[Reward, ...]) -> tuple[Reward, ...]:
-    raise_all(repeated((entry.id for entry in entries), "id"))
-    return entries
-
-
-def _own_campaigns(entries: tuple[Campaign, ...]) -> tuple[Campaign, ...]:
-    raise_all(repeated((entry.id for entry in entries), "id"))
-    return entries
-
-
-def _own_boards(entries: tuple[Leaderboard, ...]) -> tuple[Leaderboard, ...]:
-    raise_all(repeated((entry.id for entry in entries), "id"))
-    return entries
-
-
 class Programme(Section):
     """A points programme. What a check looks at is judged once each part of it is right by itself."""
 
     programme: About = Field(About(), description="What the programme is.")
     earning: Earning = Field(Earning(), description="What points are given for.")
-    games: Annotated[ListOf[Game], AfterValidator(_own_games)] = Field((), description="Games that earn.")
-    surveys: Annotated[ListOf[Survey], AfterValidator(_own_surveys)] = Field(
-        (), description="Surveys that earn."
-    )
+    games: Annotated[ListOf[Game], unique("id")] = Field((), description="Games that earn.")
+    surveys: Annotated[ListOf[Survey], unique("id")] = Field((), description="Surveys that earn.")
     availability: Availability = Field(Availability(), description="When points can be spent.")
     expiry: Expiry = Field(Expiry(), description="When points expire.")
     redemption: Redemption = Field(Redemption(), description="What points are worth.")
     refunds: Refunds = Field(Refunds(), description="How points go back.")
     privacy: Privacy = Field(Privacy(), description="How customers are named.")
     tiers: Tiers | None = Field(None, description="Tiers.")
-    rewards: Annotated[ListOf[Reward], AfterValidator(_own_rewards)] = Field(
-        (), description="The reward mall."
-    )
-    campaigns: Annotated[ListOf[Campaign], AfterValidator(_own_campaigns)] = Field(
-        (), description="Campaigns."
-    )
-    leaderboards: Annotated[ListOf[Leaderboard], AfterValidator(_own_boards)] = Field(
-        (), description="Leaderboards."
-    )
+    rewards: Annotated[ListOf[Reward], unique("id")] = Field((), description="The reward mall.")
+    campaigns: Annotated[ListOf[Campaign], unique("id")] = Field((), description="Campaigns.")
+    leaderboards: Annotated[ListOf[Leaderboard], unique("id")] = Field((), description="Leaderboards.")
     finance: Finance = Field(Finance(), description="What reports reckon with.")
 
     _source: Source = PrivateAttr(default_factory=Source)

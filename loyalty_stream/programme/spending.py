@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from loyalty_stream.domain.rules import Period
+from loyalty_stream.programme.lists import repeated
 from loyalty_stream.programme.mistakes import raise_all, wrong
 from loyalty_stream.programme.periods import FixedLength, Length, mean_ms
 from loyalty_stream.programme.values import (
@@ -18,7 +19,6 @@ from loyalty_stream.programme.values import (
     PointsAboveZero,
     Section,
     Share,
-    repeated,
 )
 
 
@@ -34,7 +34,7 @@ class Availability(Section):
 
 
 def _own_notices(entries: tuple[Period, ...]) -> tuple[Period, ...]:
-    raise_all(repeated(map(mean_ms, entries), texts=[entry.text for entry in entries]))
+    raise_all(repeated(enumerate(map(mean_ms, entries)), texts=[entry.text for entry in entries]))
     return entries
 
 

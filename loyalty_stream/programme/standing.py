@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, fiel
 from loyalty_stream.domain.facts import ID_PATTERN
 from loyalty_stream.domain.rules import Period
 from loyalty_stream.programme.campaigns import after_start
+from loyalty_stream.programme.lists import rising, unique
 from loyalty_stream.programme.mistakes import raise_all, shown, wrong
 from loyalty_stream.programme.periods import FixedLength, Window
 from loyalty_stream.programme.values import (
@@ -24,8 +25,6 @@ from loyalty_stream.programme.values import (
     Section,
     TierMultiplier,
     Total,
-    not_rising,
-    repeated,
 )
 
 MAX_BOARD_SIZE: Final = 10_000
@@ -42,16 +41,6 @@ class Level(Section):
     multiplier: TierMultiplier = Field(description="Of the base points of orders.")
 
 
-def _rising_levels(entries: tuple[Level, ...]) -> tuple[Level, ...]:
-    raise_all(
-        [
-            *repeated((entry.name for entry in entries), "name"),
-            *not_rising("from", (entry.minimum for entry in entries)),
-        ]
-    )
-    return entries
-
-
 class Tiers(Section):
     """The tiers that customers rise through."""
 
@@ -61,7 +50,9 @@ class Tiers(Section):
     window: Window = Field(
         Period("P12M", months=12), description='Rolling period that counts, or "lifetime".'
     )
-    levels: Annotated[ListOf[Level], AfterValidator(_rising_levels)] = Field((), description="`from` rising.")
+    levels: Annotated[ListOf[Level], unique("name"), rising("from", "minimum")] = Field(
+        (), description="`from` rising."
+    )
     downgrade: Literal["year_end", "immediate"] = Field("year_end", description="When a lost tier ends.")
 
 

@@ -5,6 +5,7 @@ It scans a text that tomllib has accepted, so it judges nothing; it must not kno
 
 import re
 import tomllib
+from bisect import bisect_left
 from typing import Final
 
 from loyalty_stream.programme.mistakes import KeyPath
@@ -28,6 +29,7 @@ class _Scan:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.ends = [found.start() for found in re.finditer("\n", text)]
         self.lines: dict[KeyPath, int] = {}
         self.lengths: dict[KeyPath, int] = {}
         """How many tables each array of tables has so far."""
@@ -54,11 +56,11 @@ class _Scan:
             entries = (*table, written[-1])
             index = self.lengths.get(entries, 0)
             self.lengths[entries] = index + 1
-            self._mark(entries, start)
             table = (*entries, index)
         else:
             table = self._resolved(written)
-        self._mark(table, start)
+        for end in range(1, len(table) + 1):
+            self._mark(table[:end], start)
         return table
 
     def _resolved(self, written: KeyPath) -> KeyPath:
@@ -140,4 +142,4 @@ class _Scan:
         return True
 
     def _mark(self, path: KeyPath, at: int) -> None:
-        self.lines.setdefault(path, self.text.count("\n", 0, at) + 1)
+        self.lines.setdefault(path, bisect_left(self.ends, at) + 1)

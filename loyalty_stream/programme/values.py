@@ -4,7 +4,7 @@ Each kind says what is right, in messages and in the JSON Schema; none knows whi
 """
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from loyalty_stream.domain.facts import ID_PATTERN, MAX_AMOUNT, MAX_COUNT, MAX_POINTS
-from loyalty_stream.programme.mistakes import KeyPath, TomlFloat, shown, wrong
+from loyalty_stream.programme.mistakes import TomlFloat, shown, wrong
 
 MAX_TOTAL: Final = 10**15
 """Of sums over all customers, in minor units; a thousand times what one amount may be."""
@@ -197,31 +197,3 @@ Points: TypeAlias = Annotated[int, Field(ge=0, le=MAX_POINTS)]
 PointsAboveZero: TypeAlias = Annotated[int, Field(ge=1, le=MAX_POINTS)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 CountAboveZero: TypeAlias = Annotated[int, Field(ge=1, le=MAX_COUNT)]
-
-
-# -- over lists -----------------------------------------------------------------------------------------
-
-
-def not_rising(key: str, values: Iterable[int]) -> Iterator[tuple[KeyPath, str]]:
-    """What stands at a list's entries whose `key` is not above the entry's before."""
-    before: int | None = None
-    for index, value in enumerate(values):
-        if before is not None and value <= before:
-            yield (index, key), f"must be more than the {before} of the entry before, is {value}"
-        before = value
-
-
-def repeated(
-    values: Iterable[Hashable], key: str = "", texts: Sequence[str] = ()
-) -> Iterator[tuple[KeyPath, str]]:
-    """What stands at a list's entries whose value, or whose `key`, is that of an earlier entry.
-
-    `texts` are the entries as the file writes them, where that is not the value itself.
-    """
-    first: dict[Hashable, int] = {}
-    for index, value in enumerate(values):
-        if value in first:
-            path: KeyPath = (index, key) if key else (index,)
-            now = shown(texts[index] if texts else value)
-            yield path, f"must differ from the other entries', is {now} as in entry {first[value]}"
-        first.setdefault(value, index)
