@@ -35,18 +35,20 @@ def decode(
 
     Raises KeyError for a topic kind that `topics.ACCEPTED` does not have: that is the caller's mistake.
     """
-    read = _DECODE[topic_kind]
+    ids_of_type = _IDS_OF_TOPIC[topic_kind]
     if value is None or len(value) > MAX_RECORD_BYTES:
         return refusal(topic_kind, key, value, timestamp_ms)
     try:
-        fact = read(value)
+        fact = _read(value)
     except _UNREADABLE as error:
         return refusal(topic_kind, key, value, timestamp_ms, error)
     at_ms = instant_ms(fact.time)
+    ids_of = ids_of_type.get(fact.__class__)
     if (
-        fact.subject.encode() != key
+        ids_of is None  # the type belongs to another topic
+        or fact.subject.encode() != key
         # What is left of all ids together once every allowed character is gone; their lengths are checked.
-        or _IDS[fact.__class__](fact).encode().translate(None, _ID_CHARACTERS)
+        or ids_of(fact).encode().translate(None, _ID_CHARACTERS)
         or not YEAR_2000_MS <= at_ms < YEAR_3000_MS
         or (timestamp_ms is not None and at_ms - timestamp_ms > DAY_MS)
     ):
@@ -59,7 +61,7 @@ def decode_line(value: bytes) -> Decoded | Refused:
     if len(value) > MAX_RECORD_BYTES:
         return refusal(None, None, value, None)
     try:
-        fact = _DECODE_ANY(value)
+        fact = _read(value)
     except _UNREADABLE as error:
         return refusal(None, None, value, None, error)
     at_ms = instant_ms(fact.time)
@@ -191,11 +193,9 @@ _IDS: Final[dict[type[facts.Fact], Callable[..., str]]] = {
 }
 
 
-def _reader(kinds: tuple[type[facts.Fact], ...]) -> Callable[[bytes], Incoming | NotYet]:
-    # A union made at run time has no static type; `ACCEPTED` holds members of Incoming and NotYet only.
-    decoder: Decoder[Incoming | NotYet] = Decoder(union_of(kinds))
-    return decoder.decode
+_IDS_OF_TOPIC: Final = {topic: {kind: _IDS[kind] for kind in kinds} for topic, kinds in ACCEPTED.items()}
 
-
-_DECODE: Final = {topic: _reader(kinds) for topic, kinds in ACCEPTED.items()}
-_DECODE_ANY: Final = _reader(tuple(FACT_OF_TYPE.values()))
+# One decoder for all types: of a union with one member, msgspec takes an event without its `type` as well.
+# A union made at run time has no static type; `FACT_OF_TYPE` holds members of Incoming and NotYet only.
+_every_type: Final[Decoder[Incoming | NotYet]] = Decoder(union_of(tuple(FACT_OF_TYPE.values())))
+_read: Final = _every_type.decode

@@ -76,3 +76,7 @@ class Reason(StrEnum):
         "not_supported_yet",
         "Sound, and of a type that this version does not act on: kept for one that does. Found by the stage.",
     )
+    PROCESSING_FAILED = (
+        "processing_failed",
+        "A defect of ours: applying it failed again and again; report it, and send it again after the fix.",
+    )

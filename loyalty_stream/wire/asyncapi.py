@@ -1,0 +1,81 @@
+"""The topics, their messages and keys as an AsyncAPI 3.0 document that points at the JSON Schemas next to it.
+
+It knows no broker: addresses are the topics' names in EVENTS.md, which a deployment may prefix.
+"""
+
+from typing import Final
+
+from loyalty_stream.domain.events import EVENT_TYPE, SOURCE
+from loyalty_stream.wire.dead_letter import PREFIX
+from loyalty_stream.wire.json_schema import GENERATED, ID, Schema
+from loyalty_stream.wire.reasons import Reason
+from loyalty_stream.wire.topics import ACCEPTED, TOPIC_OF_TYPE, type_name
+
+POINT_EVENTS: Final = "points-events"
+DEAD_LETTERS: Final = "dead-letters"
+CONTRACT_VERSION: Final = "1.0.0"
+"""Of the events, not of the package: the first number rises when a reader of today would break."""
+_JSON_SCHEMA: Final = "application/schema+json;version=draft-2020-12"
+
+
+def document() -> Schema:
+    """The document, as plain values."""
+    incoming = {topic: [type_name(fact) for fact in facts] for topic, facts in ACCEPTED.items()}
+    outgoing = list(EVENT_TYPE.values())
+    channels = {topic: _channel(topic, names) for topic, names in incoming.items()}
+    return {
+        "asyncapi": "3.0.0",
+        "x-generated": GENERATED,
+        "info": {
+            "title": SOURCE,
+            "version": CONTRACT_VERSION,
+            "description": "CloudEvents 1.0 in structured JSON mode, keyed by customer. See docs/events.md.",
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "channels": {
+            **channels,
+            POINT_EVENTS: _channel(POINT_EVENTS, outgoing),
+            DEAD_LETTERS: _channel(DEAD_LETTERS, ["dead-letter"]),
+        },
+        "operations": {
+            **{f"receive-{topic}": _operation("receive", topic) for topic in incoming},
+            f"send-{POINT_EVENTS}": _operation("send", POINT_EVENTS),
+            f"send-{DEAD_LETTERS}": _operation("send", DEAD_LETTERS),
+        },
+        "components": {
+            "messages": {
+                **{name: _message(name, "in") for name in TOPIC_OF_TYPE},
+                **{name: _message(name, "out") for name in outgoing},
+                "dead-letter": _dead_letter(),
+            }
+        },
+    }
+
+
+def _channel(topic: str, names: list[str]) -> Schema:
+    return {"address": topic, "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names}}
+
+
+def _operation(action: str, topic: str) -> Schema:
+    return {"action": action, "channel": {"$ref": f"#/channels/{topic}"}}
+
+
+def _message(name: str, direction: str) -> Schema:
+    return {
+        "name": name,
+        "payload": {"schemaFormat": _JSON_SCHEMA, "schema": {"$ref": f"./{direction}/{name}.json"}},
+        "bindings": {"kafka": {"key": ID}},
+    }
+
+
+def _dead_letter() -> Schema:
+    texts = ("topic", "partition", "offset", "timestamp", "message", "version")
+    properties: Schema = {PREFIX + name: {"type": "string"} for name in texts}
+    properties[f"{PREFIX}reason"] = {"enum": [reason.value for reason in Reason]}
+    return {
+        "name": "dead-letter",
+        "summary": "A record that could not be taken: its bytes and key as they came.",
+        "contentType": "application/octet-stream",
+        "headers": {"type": "object", "properties": properties, "required": sorted(properties)},
+        "payload": {},
+    }

@@ -1,0 +1,197 @@
+"""One sound event of every type in and out, and accounts, for the tests of the wire layer."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from loyalty_stream.domain.account import Account, Hold, Lot, Order, Waiting
+from loyalty_stream.domain.events import (
+    EVENT_TYPE,
+    AccountNoted,
+    Balance,
+    Cause,
+    CommandRejected,
+    KeyNote,
+    OrderNote,
+    PointEvent,
+    PointEventData,
+    PointExpired,
+    PointExpiring,
+    PointGranted,
+    PointHeld,
+    PointRedeemed,
+    PointReleased,
+    PointRevoked,
+    Taken,
+)
+
+KEY = b"customer-1"
+TIME = "2026-01-15T10:00:00.123+08:00"
+AT_MS = 1_768_442_400_123
+
+# Of every type: the smallest data, and all optional fields that it may have besides.
+DATA: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "order-paid": (
+        {
+            "order_id": "o-1",
+            "currency": "CNY",
+            "lines": [{"line_id": "1", "sku": "tea-01", "quantity": 2, "amount": 12000}],
+        },
+        {
+            "discount_amount": 1000,
+            "shipping_amount": 500,
+            "tax_amount": 0,
+            "hold_id": "h-1",
+            "channel": "app",
+            "lines": [
+                {
+                    "line_id": "1",
+                    "sku": "tea-01",
+                    "quantity": 2,
+                    "amount": 12000,
+                    "category": "茶",
+                    "merchant_id": "m/1",
+                },
+                {
+                    "line_id": "2",
+                    "sku": "tea-02",
+                    "quantity": 1,
+                    "amount": 8050,
+                    "category": None,
+                    "merchant_id": None,
+                },
+            ],
+        },
+    ),
+    "order-completed": ({"order_id": "o-1"}, {}),
+    "order-cancelled": ({"order_id": "o-1"}, {}),
+    "order-refunded": (
+        {"order_id": "o-1", "refund_id": "r-1", "amount": 100},
+        {"lines": [{"line_id": "1", "amount": 100}]},
+    ),
+    "customer-registered": ({}, {"segments": ["vip"], "referred_by": "customer-2"}),
+    "customer-updated": ({"segments": []}, {"segments": ["vip", "tea lovers"]}),
+    "review-published": (
+        {"review_id": "v-1", "sku": "tea-01", "rating": 5},
+        {"order_id": "o-1", "has_photo": True},
+    ),
+    "review-removed": ({"review_id": "v-1"}, {}),
+    "share-completed": (
+        {"share_id": "s-1", "channel": "moments"},
+        {"sku": "tea-01", "campaign_id": "spring"},
+    ),
+    "checked-in": ({}, {}),
+    "game-played": ({"game_id": "spin", "play_id": "p-1", "score": 0}, {}),
+    "survey-submitted": ({"survey_id": "nps", "response_id": "x-1"}, {"satisfaction": 4}),
+    "activity-attended": (
+        {"activity_id": "tasting", "attendance_id": "a-1", "mode": "offline"},
+        {"mode": "online"},
+    ),
+    "hold-points": ({"hold_id": "h-1", "points": 100}, {"order_id": "o-1", "order_amount": 20000}),
+    "confirm-hold": ({"hold_id": "h-1"}, {}),
+    "release-hold": ({"hold_id": "h-1"}, {}),
+    "redeem-reward": ({"redemption_id": "d-1", "reward_id": "tea-cup"}, {"quantity": 2}),
+    "cancel-redemption": ({"redemption_id": "d-1"}, {}),
+    "enter-draw": ({"entry_id": "e-1", "campaign_id": "spring"}, {}),
+    "adjust-points": (
+        {"adjustment_id": "j-1", "points": -5, "reason": "mistake", "operator": "ann"},
+        {"points": 5},
+    ),
+    "grant-points": ({"grant_id": "g-1", "points": 5, "reason": "contest"}, {}),
+    "erase-customer": ({"request_id": "q-1"}, {}),
+}
+
+
+def event(type_name: str, data: dict[str, Any] | None = None, **attributes: Any) -> dict[str, Any]:
+    """A sound event of the type; `data` replaces its data, attributes replace the envelope's."""
+    return {
+        "specversion": "1.0",
+        "id": "evt-1",
+        "source": "shop/orders",
+        "type": type_name,
+        "subject": KEY.decode(),
+        "time": TIME,
+        "data": DATA[type_name][0] if data is None else data,
+    } | attributes
+
+
+def to_bytes(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+INSTANT = datetime(2026, 1, 15, 2, 0, 0, 123000, tzinfo=UTC)
+LATER = datetime(2027, 1, 16, tzinfo=UTC)
+_STAMP: dict[str, Any] = {"cause": Cause("shop/orders", "evt-1"), "balance": Balance(190, 0, 0, 0)}
+_TAKEN = (Taken("abc.0", 60), Taken("abc.1", 40))
+
+POINT_EVENT_DATA: tuple[PointEventData, ...] = (
+    PointGranted(
+        grant_id="abc.0",
+        points=190,
+        rule="base",
+        rule_version=1,
+        reason="purchase",
+        available_at=INSTANT,
+        expires_at=None,
+        **_STAMP,
+    ),
+    PointGranted(
+        grant_id="abc.0",
+        points=190,
+        rule="base",
+        rule_version=1,
+        reason="purchase",
+        available_at=INSTANT,
+        expires_at=LATER,
+        order_id="o-1",
+        campaign_id="spring",
+        base_amount=19050,
+        exact=(19050, 100),
+        rounding="floor",
+        day=20468,
+        note=OrderNote("o-1", 19050, first=True),
+        **_STAMP,
+    ),
+    PointHeld(hold_id="h-1", points=100, due_at=LATER, grants=_TAKEN, order_id="o-1", **_STAMP),
+    PointReleased(hold_id="h-1", points=100, reason="timed_out", grants=_TAKEN, **_STAMP),
+    PointRedeemed(points=100, grants=_TAKEN, amount=100, hold_id="h-1", order_id="o-1", **_STAMP),
+    PointExpired(grant_id="abc.0", points=3, expires_at=LATER, **_STAMP),
+    PointExpiring(points=3, expires_at=LATER, notice="P30D", **_STAMP),
+    PointRevoked(points=3, reason="debt_repaid", grants=(), shortfall=0, **_STAMP),
+    AccountNoted(kind="key", note=KeyNote(), **_STAMP),
+    CommandRejected(
+        command="hold-points", command_id="h-1", code="not_a_step", message="use steps of 100", **_STAMP
+    ),
+)
+
+
+def point_event(data: PointEventData) -> PointEvent:
+    return PointEvent(id="abc.0", type=EVENT_TYPE[type(data)], subject="customer-1", time=INSTANT, data=data)
+
+
+def account() -> Account:
+    """An account with something in every field."""
+    return Account(
+        available=150,
+        pending=1,
+        held=40,
+        debt=2,
+        granted=500,
+        redeemed=200,
+        expired=100,
+        revoked=10,
+        restored=1,
+        registered_at=AT_MS,
+        first_order="o-1",
+        lots=[Lot("abcdefghijkl.0", 150, AT_MS, AT_MS + 1, held=40)],
+        holds={"h-1": Hold(40, AT_MS + 2, "open", [("abcdefghijkl.0", 40)], "o-2")},
+        orders={"o-1": Order(AT_MS, 19050)},
+        waiting={"o-2": Waiting("h-2", AT_MS + 3, "{}")},
+        keys={731: b"12345678abcdefgh"},
+        daily={20468: {"review": 2, "points": 30}},
+        streaks=[(20460, 3), (20466, 1)],
+        surveys=["nps-2026"],
+        warned={AT_MS + 1: ["P30D", "P7D"]},
+        segments=("vip", "tea"),
+        referred_by="customer-2",
+    )

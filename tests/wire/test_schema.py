@@ -1,0 +1,84 @@
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from loyalty_stream.wire import schema
+from loyalty_stream.wire.json_schema import fact_schema
+from loyalty_stream.wire.topics import ACCEPTED, FACT_OF_TYPE, TOPIC_OF_TYPE
+from tests.wire.samples import DATA, event
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+def test_the_committed_schemas_are_current():
+    """Red? Run `python -m loyalty_stream.wire.schema schemas/` and look at what changed in the contract."""
+    assert schema.differences(SCHEMAS) == []
+
+
+@pytest.mark.parametrize("name", sorted(DATA))
+def test_sound_events_keep_to_their_schema(name):
+    contract = fact_schema(FACT_OF_TYPE[name])
+    Draft202012Validator.check_schema(contract)
+    least, more = DATA[name]
+    Draft202012Validator(contract).validate(event(name, least))
+    Draft202012Validator(contract).validate(event(name, least | more))
+
+
+@pytest.mark.parametrize("name", sorted(DATA))
+def test_each_schema_says_what_its_event_is(name):
+    contract = fact_schema(FACT_OF_TYPE[name])
+    assert contract["title"] == name
+    assert str(contract["description"]).endswith(".")
+    for declared in json.loads(schema.files()[f"in/{name}.json"])["required"]:
+        lacking = {key: value for key, value in event(name).items() if key != declared}
+        assert not Draft202012Validator(contract).is_valid(lacking)
+
+
+def test_every_point_event_is_described():
+    for path, text in schema.files().items():
+        if path.startswith("out/"):
+            assert json.loads(text)["description"].endswith("."), path
+
+
+def references(value):
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"]
+        for inner in value.values():
+            yield from references(inner)
+
+
+def test_asyncapi_has_every_topic_and_every_reference_leads_somewhere():
+    files = schema.files()
+    document = json.loads(files["asyncapi.json"])
+    assert document["asyncapi"] == "3.0.0"
+    assert set(document["channels"]) == {*ACCEPTED, "points-events", "dead-letters"}
+    for name, topic in TOPIC_OF_TYPE.items():
+        assert name in document["channels"][topic]["messages"]
+    found = list(references(document))
+    for reference in found:
+        if reference.startswith("./"):
+            assert reference.removeprefix("./") in files
+        else:
+            inner = document
+            for step in reference.removeprefix("#/").split("/"):
+                inner = inner[step]
+    assert {reference for reference in found if reference.startswith("./")} == {
+        f"./{path}" for path in files if path != "asyncapi.json"
+    }
+
+
+def test_check_names_what_differs_and_write_repairs_it(tmp_path, capsys):
+    assert schema.main([str(tmp_path)]) == 0
+    assert schema.main(["--check", str(tmp_path)]) == 0
+    (tmp_path / "in" / "order-paid.json").write_text("{}")
+    (tmp_path / "out" / "point-granted.json").unlink()
+    (tmp_path / "out" / "point-lost.json").write_text("{}")
+    capsys.readouterr()
+    assert schema.main(["--check", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert all(name in said for name in ("order-paid.json", "point-granted.json: missing", "point-lost.json"))
+    assert schema.main([str(tmp_path)]) == 0
+    assert schema.differences(tmp_path) == []
