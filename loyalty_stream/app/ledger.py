@@ -15,7 +15,7 @@ from loyalty_stream.domain.account import Account, imbalance
 from loyalty_stream.domain.events import CommandRejected, PointEvent
 from loyalty_stream.domain.facts import Fact, Incoming, NotYet, OrderPaid
 from loyalty_stream.domain.rules import Rules
-from loyalty_stream.engine.log import Record
+from loyalty_stream.engine.log import NO_HEADERS, Record
 from loyalty_stream.engine.stage import Context, Decoded
 from loyalty_stream.engine.timers import NEVER, Timers
 from loyalty_stream.wire import account_codec, point_events
@@ -157,7 +157,7 @@ class LedgerProcessor:
         elif entry.scheduled is None:
             entry.scheduled = self._next_due(entry)
         self._counts.events_in[event.fact.__class__] += 1
-        fact = cast(Incoming, event.fact)  # `_unfit` has let no other through
+        fact = cast("Incoming", event.fact)  # `_unfit` has let no other through
         if events := decide.apply(entry.account, fact, self._rules, self.time):
             self._record(key, entry, events)
         else:
@@ -208,7 +208,7 @@ class LedgerProcessor:
         return None
 
     def _move_time(self, at: int, timestamp: int | None) -> None:
-        """The event's time moves the partition's, but not past the broker's clock: a wrong clock moves nobody's holds."""
+        """An event moves the partition's time, but not past the broker's clock: a wrong one moves nobody's holds."""
         time = at if timestamp is None else min(at, timestamp)
         if time > self.time:
             if self._timers.earliest <= time:
@@ -228,7 +228,7 @@ class LedgerProcessor:
         counts = self._counts
         out, points = counts.events_out, counts.points
         for event in events:
-            self._emit((key, point_events.encode(event), ()))
+            self._emit((key, point_events.encode(event), NO_HEADERS))
             out[event.type] += 1
             moved = getattr(event.data, "points", None)
             if moved is not None:
@@ -243,8 +243,9 @@ class LedgerProcessor:
 
     def _set_aside(self, topic: str, record: Record, reason: Reason, message: str) -> None:
         place = Place(topic, self._partition, record.offset, record.timestamp)
-        headers = [(name, value) for name, value in record.headers or ()]
-        letter = dead_letter(record.key, record.value, place, reason, message, __version__, headers)
+        letter = dead_letter(
+            record.key, record.value, place, reason, message, __version__, record.headers or ()
+        )
         self._dead((letter.key, letter.value, letter.headers))
         self._counts.dead_letters[reason] += 1
 

@@ -7,7 +7,7 @@ add_offsets, commit. After any error it calls `close` and starts over with `fenc
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 
 class Guarantee(StrEnum):
@@ -32,7 +32,7 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> "Headers": ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 class Batch(NamedTuple):
@@ -51,7 +51,9 @@ class Batch(NamedTuple):
     """The assignment under which it was fetched; one of an older assignment is worthless."""
 
 
-Headers: TypeAlias = Sequence[tuple[str, bytes]]
+Headers: TypeAlias = list[tuple[str, bytes]]
+NO_HEADERS: Final[Headers] = []
+"""Shared by all records without headers; nobody adds to it."""
 Output: TypeAlias = tuple[bytes | None, bytes | None, Headers]
 """Key, value, headers."""
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from loyalty_stream.engine.log import Batch, FencedError, Guarantee, Headers, LogError, Output
+from loyalty_stream.engine.log import NO_HEADERS, Batch, FencedError, Guarantee, Headers, LogError, Output
 
 
 class StoredRecord(NamedTuple):
@@ -19,7 +19,7 @@ class StoredRecord(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: Headers = ()
+    headers: Headers = NO_HEADERS
 
 
 @dataclass(slots=True)
@@ -41,7 +41,13 @@ class MemoryBroker:
         self.on_step: Callable[[str], None] = lambda _: None
 
     def produce(
-        self, topic: str, partition: int, key: bytes | None, value: bytes | None, *, headers: Headers = ()
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        headers: Headers = NO_HEADERS,
     ) -> int:
         """Append one committed record; returns its offset."""
         log = self.logs[topic, partition]

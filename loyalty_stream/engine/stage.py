@@ -6,7 +6,7 @@ The engine owns reading, ordering, transactions, tables and restore; a processor
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from loyalty_stream.engine.log import Headers, Output, Record
+from loyalty_stream.engine.log import NO_HEADERS, Headers, Output, Record
 from loyalty_stream.engine.table import Codec, Table
 
 
@@ -63,7 +63,9 @@ class Context:
         where = (topic, self.partition if partition is None else partition)
         return self._outputs.setdefault(where, []).append
 
-    def emit(self, topic: str, partition: int, key: bytes, value: bytes, headers: Headers = ()) -> None:
+    def emit(
+        self, topic: str, partition: int, key: bytes, value: bytes, headers: Headers = NO_HEADERS
+    ) -> None:
         """Write one record to any partition."""
         self._outputs.setdefault((topic, partition), []).append((key, value, headers))
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from time import monotonic
 
 from loyalty_stream.engine.inbox import Inbox, Item
-from loyalty_stream.engine.log import FencedError, LogError, Output, TaskLog
+from loyalty_stream.engine.log import NO_HEADERS, FencedError, LogError, Output, TaskLog
 from loyalty_stream.engine.observer import Observer
 from loyalty_stream.engine.stage import Context, Processor, Stage
 from loyalty_stream.engine.table import Table
@@ -210,8 +210,8 @@ class PartitionTask:
             await log.append(topic, partition, written)
         changes = self.table.changes()
         time = self._processor.time
-        changelog: list[Output] = [(key, value, ()) for key, value in changes]
-        changelog.append((TIME_KEY, b"%d" % time, ()))
+        changelog: list[Output] = [(key, value, NO_HEADERS) for key, value in changes]
+        changelog.append((TIME_KEY, b"%d" % time, NO_HEADERS))
         await log.append(self.stage.changelog, self.partition, changelog)
         await log.add_offsets(self._inbox.offsets())
         await log.commit()

@@ -1,0 +1,56 @@
+"""The Faust agents: one for each input topic, in one place. What an event means is the ledger stage's affair.
+
+An agent's event is a batch of one partition's raw records; it hands it to the task that owns the partition.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from loyalty_stream.app.settings import Settings
+from loyalty_stream.engine.log import Batch
+from loyalty_stream.engine.tasks import Tasks
+from loyalty_stream.engine.transport import RawSchema
+
+Batches = AsyncIterator[Batch]
+
+
+def declare(app: Any, settings: Settings, tasks: Tasks) -> None:
+    """Declare the agents on a Faust app."""
+
+    def topic(kind: str) -> Any:
+        return app.topic(settings.topic(kind), schema=RawSchema(), acks=False)
+
+    @app.agent(topic("orders"))
+    async def orders(batches: Batches) -> None:
+        async for batch in batches:
+            tasks.deliver(batch)
+
+    @app.agent(topic("registrations"))
+    async def registrations(batches: Batches) -> None:
+        async for batch in batches:
+            tasks.deliver(batch)
+
+    @app.agent(topic("reviews"))
+    async def reviews(batches: Batches) -> None:
+        async for batch in batches:
+            tasks.deliver(batch)
+
+    @app.agent(topic("shares"))
+    async def shares(batches: Batches) -> None:
+        async for batch in batches:
+            tasks.deliver(batch)
+
+    @app.agent(topic("check-ins"))
+    async def check_ins(batches: Batches) -> None:
+        async for batch in batches:
+            tasks.deliver(batch)
+
+    @app.agent(topic("activities"))
+    async def activities(batches: Batches) -> None:
+        async for batch in batches:
+            tasks.deliver(batch)
+
+    @app.agent(topic("points-commands"))
+    async def points_commands(batches: Batches) -> None:
+        async for batch in batches:
+            tasks.deliver(batch)

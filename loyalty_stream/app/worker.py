@@ -1,0 +1,150 @@
+"""The worker: a Faust app with our transport, agents, tasks, metrics and web pages."""
+
+import asyncio
+import logging
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from loyalty_stream.app import agents, guarantee, topics, web
+from loyalty_stream.app.ledger import LedgerStage
+from loyalty_stream.app.metrics import Metrics
+from loyalty_stream.app.settings import INPUTS, Settings
+from loyalty_stream.domain.rules import Rules
+from loyalty_stream.engine.kafka_log import KafkaLog, KafkaSettings
+from loyalty_stream.engine.log import Guarantee
+from loyalty_stream.engine.stage import Stage
+from loyalty_stream.engine.task import TaskOptions
+from loyalty_stream.engine.tasks import Tasks
+from loyalty_stream.engine.transport import BatchTransport, FaustGroup
+
+logger = logging.getLogger(__name__)
+
+
+class CannotStartError(Exception):
+    """The surroundings are not fit for a worker; the message says what to do."""
+
+
+def wall_ms() -> int:
+    """The wall clock, in ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The parts of a worker, wired."""
+
+    app: Any
+    tasks: Tasks
+    metrics: Metrics
+    guarantee: Guarantee
+
+
+async def partitions_of(settings: Settings) -> int:
+    """The common number of partitions; CannotStartError where topics are missing or differ."""
+    counts = await topics.partition_counts(settings)
+    needed = [settings.topic(kind) for kind in (*INPUTS, "points-events", "dead-letters")] + [
+        settings.changelog
+    ]
+    if missing := [name for name in needed if name not in counts]:
+        raise CannotStartError(
+            f"topics are missing on {settings.bootstrap_servers}: {', '.join(missing)}. "
+            "Create them with `loyalty-stream topics create`"
+        )
+    numbers = {counts[name] for name in needed}
+    if len(numbers) > 1:
+        raise CannotStartError(
+            "topics have different numbers of partitions, so a customer's events would not meet: "
+            + ", ".join(f"{name} {counts[name]}" for name in needed)
+        )
+    return numbers.pop()
+
+
+def build(settings: Settings, rules: Rules, partitions: int, guaranteed: Guarantee) -> Worker:
+    """Wire a worker. Starting it is Faust's affair: `run`."""
+    app = _faust_app(settings)
+    kafka = KafkaSettings(settings.bootstrap_servers, guaranteed, connection=settings.connection)
+    metrics = Metrics(guaranteed, wall_ms)
+    stage = LedgerStage(settings, rules, partitions, metrics)
+    group = FaustGroup(app, kafka)
+
+    def make_log(stage: Stage, partition: int) -> KafkaLog:
+        return KafkaLog(kafka, group, stage.name, partition, stage.inputs, stage.changelog, wall_ms)
+
+    options = TaskOptions(
+        batch_records=settings.batch_records,
+        cached_states=settings.cached_accounts,
+        clock=settings.clock,
+        wall_ms=wall_ms,
+    )
+    tasks = Tasks([stage], make_log, options, metrics)
+    metrics.watch(tasks.all)
+    app.transport = BatchTransport(app.conf.broker_consumer, app, kafka, tasks)
+    agents.declare(app, settings, tasks)
+    web.declare(app, metrics, tasks)
+
+    @app.on_partitions_assigned.connect
+    async def assigned(_: Any, partitions: set[Any], **__: Any) -> None:
+        tasks.assign((tp.topic, tp.partition) for tp in partitions)
+
+    @app.on_partitions_revoked.connect
+    async def revoked(_: Any, partitions: set[Any], **__: Any) -> None:
+        del partitions  # the group's protocol is eager: all of them go
+        await tasks.revoke()
+
+    @app.on_before_shutdown.connect
+    async def stopping(_: Any, **__: Any) -> None:
+        await tasks.revoke()
+
+    return Worker(app, tasks, metrics, guaranteed)
+
+
+def run(settings: Settings, rules: Rules, *, log_level: str = "info") -> None:
+    """Run a worker until SIGTERM or SIGINT; then each task finishes its transaction and the group is left."""
+    partitions = asyncio.run(partitions_of(settings))
+    guaranteed = asyncio.run(guarantee.choose(settings))
+    worker = build(settings, rules, partitions, guaranteed)
+    logger.warning("guarantee in force: %s (%s)", guaranteed, settings.bootstrap_servers)
+    faust.Worker(
+        worker.app, loglevel=log_level, redirect_stdouts=False, loop=_new_loop()
+    ).execute_from_commandline()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    loop = _loop_factory()()
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def _faust_app(settings: Settings) -> Any:
+    return faust.App(
+        settings.app_id,
+        broker=f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        consumer_group_instance_id=settings.instance_id or None,
+        broker_session_timeout=settings.session_timeout,
+        broker_request_timeout=max(90.0, settings.session_timeout + 10),
+        broker_heartbeat_interval=3.0,
+        broker_rebalance_timeout=60.0,
+        # Nothing is acked to Faust: the tasks commit.
+        stream_wait_empty=False,
+        web_enabled=True,
+        web_bind=settings.web_host,
+        web_host=settings.web_host,
+        web_port=settings.web_port,
+        datadir=Path(tempfile.gettempdir()) / f"{settings.app_id}-faust-{settings.web_port}",
+    )
