@@ -56,6 +56,21 @@ def test_plays_are_counted_for_each_game():
     assert customer.balance == (5, 0, 0)
 
 
+def test_a_late_play_counts_for_its_own_day():
+    customer = Customer(replace(RULES, games={"spin": Game("spin", (Band(0, 1),), 1)}))
+    facts = [game("e-1", "2026-03-02 10:00", 5), game("e-2", T, 5), game("e-3", T, 5)]
+    assert [isinstance(data(customer.when(fact))[0], PointGranted) for fact in facts] == [True, True, False]
+
+
+@pytest.mark.parametrize("fact", [survey("e-1", T), attended("e-1", T)], ids=["survey", "attended"])
+def test_a_late_survey_or_attendance_counts_for_its_own_day(fact):
+    customer = Customer(replace(RULES, daily_points_limit=30))
+    customer.when(game("e-0", "2026-03-02 10:00", 500))
+    (granted,) = data(customer.when(fact))
+    assert isinstance(granted, PointGranted)
+    assert granted.day == DAY
+
+
 @pytest.mark.parametrize(("game_id", "score"), [("unknown", 500), ("spin", 9)])
 def test_a_play_that_earns_nothing_is_remembered_and_does_not_count(game_id, score):
     customer = Customer(replace(RULES, games={"spin": Game("spin", (Band(10, 1),), 1)}))

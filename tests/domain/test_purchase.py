@@ -101,6 +101,7 @@ def test_a_grant_records_what_its_refund_needs():
         ({"basis": "gross"}, 99999, 20000),
         ({}, 3000, 17000),
         ({}, 20000, None),
+        ({}, 20001, None),
         ({}, 99999, None),
         ({"include_categories": frozenset({"tea"})}, 99999, None),
     ],
@@ -359,6 +360,13 @@ def test_an_order_waits_for_a_hold_that_has_not_been_seen():
     assert data(made)[-1].note == OrderNote("o-2", 19900)
     assert made[-1].time == moment("2026-03-01 10:10")
     assert customer.account.waiting == {}
+
+
+def test_a_late_order_waits_from_its_own_time():
+    customer = Customer(PLAIN)
+    customer.when(order_paid("o-1", "2026-03-01 12:00"))
+    made = data(customer.when(order_paid("o-2", "2026-03-01 11:45", hold_id="h-1")))
+    assert [getattr(one.note, "due_at", None) for one in made] == [moment("2026-03-01 12:15")]
 
 
 def test_an_order_whose_hold_never_comes_is_applied_without_it():

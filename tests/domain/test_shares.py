@@ -32,6 +32,12 @@ def test_so_many_earn_a_day(limit, earned):
     assert customer.balance == (5 * earned + 5, 0, 0)
 
 
+def test_a_late_share_counts_for_its_own_day():
+    customer = Customer(replace(RULES, share=ShareRule(points=5, daily_limit=1)))
+    facts = [share("e-1", "2026-03-02 10:00"), share("e-2", T), share("e-3", T)]
+    assert [isinstance(data(customer.when(fact))[0], PointGranted) for fact in facts] == [True, True, False]
+
+
 def test_without_the_rule_a_share_is_remembered():
     customer = Customer(replace(RULES, share=None))
     (noted,) = data(customer.when(share("e-1", T, share_id="s")))
