@@ -239,15 +239,16 @@ def fact_of(kind, data, at_ms: int, number: int) -> Incoming:
 
 
 def history(steps, rules: Rules) -> list[tuple[int, Incoming]]:
-    """The clock and the fact of each step; none that is too old, or has an id from before the retention."""
+    """The clock and the fact of each step; none too old, or with an id from before the retention."""
     clock = START_MS
     facts = []
     first_seen: dict[str, int] = {}
     for (kind, data), ahead, late, number in steps:
         clock += ahead
         fact = fact_of(kind, data, clock - late, number)
-        at = first_seen.setdefault(fact.id, clock - late)
-        if not decide.too_old(min(at, clock - late), clock, rules):
+        ids = [fact.id, data.hold_id] if isinstance(fact, HoldPoints) else [fact.id]
+        oldest = min(first_seen.setdefault(name, clock - late) for name in ids)
+        if not decide.too_old(min(oldest, clock - late), clock, rules):
             facts.append((clock, fact))
     return facts
 
