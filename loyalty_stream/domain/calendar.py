@@ -14,7 +14,7 @@ from loyalty_stream.domain.rules import Period
 RoundTo: TypeAlias = Literal["none", "day", "month_end", "year_end"]
 
 DAY_MS = 24 * 3600 * 1000
-_QUARTER_MS = 15 * 60 * 1000
+QUARTER_MS = 15 * 60 * 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 
@@ -26,6 +26,12 @@ def to_ms(moment: datetime) -> int:
 
 
 @lru_cache(maxsize=1 << 14)
+def date_to_ms(date: datetime) -> int:
+    """`to_ms` for datetimes that come again and again, such as the dates of lots."""
+    return to_ms(date)
+
+
+@lru_cache(maxsize=1 << 14)
 def to_datetime(ms: int) -> datetime:
     """The instant as a datetime in UTC."""
     return _EPOCH + timedelta(milliseconds=ms)
@@ -33,7 +39,7 @@ def to_datetime(ms: int) -> datetime:
 
 def local_day(ms: int, zone: tzinfo) -> int:
     """The local date of the instant, as days since 1970-01-01."""
-    day = _day_of_quarter(ms // _QUARTER_MS, zone)
+    day = _day_of_quarter(ms // QUARTER_MS, zone)
     return _local(ms, zone).toordinal() - _EPOCH_ORDINAL if day is None else day
 
 
@@ -91,7 +97,7 @@ def round_up(ms: int, round_to: RoundTo, zone: tzinfo) -> int:
 @lru_cache(maxsize=1 << 16)
 def _day_of_quarter(quarter: int, zone: tzinfo) -> int | None:
     """The local date of a quarter of an hour (UTC), or None where it or the offset changes within it."""
-    first, last = _aware(quarter * _QUARTER_MS, zone), _aware((quarter + 1) * _QUARTER_MS - 1, zone)
+    first, last = _aware(quarter * QUARTER_MS, zone), _aware((quarter + 1) * QUARTER_MS - 1, zone)
     if first.date() != last.date() or first.utcoffset() != last.utcoffset():
         return None
     return first.toordinal() - _EPOCH_ORDINAL

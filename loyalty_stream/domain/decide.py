@@ -19,7 +19,7 @@ from loyalty_stream.domain import (
     shares,
     waiting,
 )
-from loyalty_stream.domain.account import Account
+from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
 from loyalty_stream.domain.events import Cause, PointEvent
 from loyalty_stream.domain.facts import (
     ActivityAttended,
@@ -54,13 +54,18 @@ def apply(account: Account, fact: Incoming, rules: Rules, now: int) -> list[Poin
         return []
     subject = fact.subject
     at = calendar.to_ms(fact.time)
-    events = expiry.settle(account, subject, rules, now)
-    events += retention.forget(account, subject, rules, now)
+    due: list[PointEvent] = []
+    if expiry.may_be_due(account, rules, now):
+        due += expiry.settle(account, subject, rules, now)
+    if now // KEY_BUCKET_MS not in account.keys:
+        due += retention.forget(account, subject, rules, now)
     journal = Journal(account, subject, Cause(fact.source, fact.id), fact.time, at, now, digest)
-    events += _decide(journal, fact, rules)
-    # A late fact can grant or give back points whose date has passed: they are never spent.
-    events += expiry.expire_passed(account, subject, now, at)
-    events += expiry.settle(account, subject, rules, now)
+    made = _decide(journal, fact, rules)
+    events = due + made if due else made
+    if expiry.may_be_due(account, rules, now):
+        # A late fact can grant or give back points whose date has passed: they are never spent.
+        events += expiry.expire_passed(account, subject, now, at)
+        events += expiry.settle(account, subject, rules, now)
     return events
 
 

@@ -103,7 +103,7 @@ def remember(account: Account, key: bytes, at: int) -> None:
 
 def _fold_granted(account: Account, data: PointGranted, at: int) -> None:
     points = data.points
-    expires_at = NEVER if data.expires_at is None else calendar.to_ms(data.expires_at)
+    expires_at = NEVER if data.expires_at is None else calendar.date_to_ms(data.expires_at)
     lots.insert(account.lots, Lot(data.grant_id, points, at, expires_at))
     account.granted += points
     account.available += points

@@ -3,11 +3,14 @@
 It must not know what time it is: the clock comes in. Each thing that falls due is a cause of its own.
 """
 
+from datetime import tzinfo
+from functools import lru_cache
+
 from loyalty_stream.domain import calendar, holds, identity, waiting
 from loyalty_stream.domain.account import NEVER, Account, Lot
 from loyalty_stream.domain.events import SOURCE, Cause, PointEvent, PointExpired, PointExpiring
 from loyalty_stream.domain.journal import Journal
-from loyalty_stream.domain.rules import Period, Rules
+from loyalty_stream.domain.rules import Expiry, Rules
 
 
 def next_due(account: Account, rules: Rules) -> int | None:
@@ -18,10 +21,7 @@ def next_due(account: Account, rules: Rules) -> int | None:
             due = lot.expires_at
             break
     if due != NEVER:
-        for notice in rules.expiry.warn_before:
-            warning = _next_warning(account, notice, rules)
-            if warning is not None and warning[0] < due:
-                due = warning[0]
+        due = _first_warning(account, rules, due)
     if account.held:
         due = min([due, *[hold.due_at for hold in account.holds.values() if hold.state == "open"]])
     if account.waiting:
@@ -29,10 +29,18 @@ def next_due(account: Account, rules: Rules) -> int | None:
     return None if due == NEVER else due
 
 
+def may_be_due(account: Account, rules: Rules, now: int) -> bool:
+    """False where a look at the first lot shows that nothing is due, as for most events."""
+    lots = account.lots
+    if lots and lots[0].expires_at - rules.expiry.longest_notice_ms <= now:
+        return True
+    return bool(account.held or account.waiting)
+
+
 def settle(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
     """Do all that has fallen due up to `now`, one instant after the other."""
     events: list[PointEvent] = []
-    while _may_be_due(account, rules, now) and (settled := settle_next(account, subject, rules, now)):
+    while may_be_due(account, rules, now) and (settled := settle_next(account, subject, rules, now)):
         events += settled
     return events
 
@@ -81,30 +89,30 @@ def expire_passed(account: Account, subject: str, now: int, since: int) -> list[
     return events
 
 
-def _may_be_due(account: Account, rules: Rules, now: int) -> bool:
-    """False where a look at the first lot shows that nothing is due, as for most events."""
-    lots = account.lots
-    if lots and lots[0].expires_at - rules.expiry.longest_notice_ms <= now:
-        return True
-    return bool(account.held or account.waiting)
-
-
-def _next_warning(account: Account, notice: Period, rules: Rules) -> tuple[int, int] | None:
-    """When the next warning of this notice is due, and for which `expires_at`.
+def _first_warning(account: Account, rules: Rules, due: int) -> int:
+    """When the first warning is due if that is before `due`, else `due`.
 
     Points that are earned when the notice has begun already get no warning of it.
     """
-    warned = account.warned
+    longest = rules.expiry.longest_notice_ms
+    seen = 0
     for lot in account.lots:
         date = lot.expires_at
-        if date == NEVER:
-            return None
-        if lot.points == 0 or (date in warned and notice.text in warned[date]):
-            continue
-        at = calendar.subtract(date, notice, rules.zone)
-        if at > lot.earned_at:
-            return at, date
-    return None
+        if date - longest >= due:
+            break  # neither this date nor a later one is warned of before that
+        if lot.points and date != seen:
+            seen = date  # of its lots, the first one was earned first
+            warned = account.warned.get(date, ())
+            for at, notice in _warnings_of(date, rules.expiry, rules.zone):
+                if lot.earned_at < at < due and notice not in warned:
+                    due = at
+    return due
+
+
+@lru_cache(maxsize=1 << 14)
+def _warnings_of(date: int, expiry: Expiry, zone: tzinfo) -> tuple[tuple[int, str], ...]:
+    """When each notice of a date is due."""
+    return tuple((calendar.subtract(date, notice, zone), notice.text) for notice in expiry.warn_before)
 
 
 def _warnings_due(account: Account, rules: Rules, due: int) -> list[tuple[int, str]]:
@@ -114,12 +122,11 @@ def _warnings_due(account: Account, rules: Rules, due: int) -> list[tuple[int, s
         date = lot.expires_at
         if date - rules.expiry.longest_notice_ms > due:
             break
-        warned = account.warned.get(date, ())
-        for notice in rules.expiry.warn_before:
-            if lot.points and notice.text not in warned:
-                at = calendar.subtract(date, notice, rules.zone)
-                if lot.earned_at < at <= due:
-                    found.add((date, notice.text))
+        if lot.points:
+            warned = account.warned.get(date, ())
+            for at, notice in _warnings_of(date, rules.expiry, rules.zone):
+                if lot.earned_at < at <= due and notice not in warned:
+                    found.add((date, notice))
     return sorted(found)
 
 

@@ -72,12 +72,21 @@ def expires_at(at: int, rules: Rules) -> datetime | None:
         return None
     zone = rules.zone
     if expiry.round_to != "none":
-        day = calendar.local_day(at, zone)
-        if at != calendar.first_instant(day, zone):
-            whole_day = _expires_of_day(day, expiry, zone)
-            if whole_day is not None:
-                return whole_day
+        date = _expires_of_quarter(at // calendar.QUARTER_MS, expiry, zone)
+        if date is not None:
+            return date
     return _expires_at(at, expiry, zone)
+
+
+@lru_cache(maxsize=1 << 16)
+def _expires_of_quarter(quarter: int, expiry: Expiry, zone: tzinfo) -> datetime | None:
+    """The date that all of a quarter of an hour share, or None, as where a local day begins."""
+    first = quarter * calendar.QUARTER_MS
+    last = first + calendar.QUARTER_MS - 1
+    day = calendar.local_day(first, zone)
+    if day != calendar.local_day(last, zone) or first <= calendar.first_instant(day, zone) <= last:
+        return None
+    return _expires_of_day(day, expiry, zone)
 
 
 @lru_cache(maxsize=1 << 12)

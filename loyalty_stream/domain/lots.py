@@ -11,10 +11,14 @@ from loyalty_stream.domain.events import Taken
 
 def insert(lots: list[Lot], lot: Lot) -> None:
     """Put the lot at its place in spending order: expires first, earned first, by grant id."""
-    if not lots or _spending_order(lots[-1]) <= _spending_order(lot):
-        lots.append(lot)
-    else:
-        lots.insert(bisect_right(lots, _spending_order(lot), key=_spending_order), lot)
+    if lots:
+        last = lots[-1]  # most lots come in the order of their dates: these two comparisons tell
+        if last.expires_at > lot.expires_at or (
+            last.expires_at == lot.expires_at and last.earned_at >= lot.earned_at
+        ):
+            lots.insert(bisect_right(lots, _spending_order(lot), key=_spending_order), lot)
+            return
+    lots.append(lot)
 
 
 def find(lots: list[Lot], grant_id: str) -> int:

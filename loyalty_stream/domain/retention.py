@@ -18,13 +18,11 @@ def too_old(fact_ms: int, now: int, rules: Rules) -> bool:
 def forget(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
     """Forget what is older than the retention, by whole buckets of keys; so at most once in their 28 days.
 
-    It is looked for when the account enters a new bucket of keys, before the fact that does so is applied.
+    It is enough to ask when `now` is in a bucket that the account has no keys in yet.
     """
     keys = account.keys
-    if not keys or now // KEY_BUCKET_MS in keys:
-        return []
     bucket = (now - rules.retention_ms) // KEY_BUCKET_MS
-    if min(keys) >= bucket:
+    if not keys or min(keys) >= bucket:
         return []
     before = bucket * KEY_BUCKET_MS
     cause_id = f"forgotten:{before}"
