@@ -8,6 +8,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import ApiVersionRequest
 
+from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.engine.log import Guarantee
 
@@ -16,7 +17,7 @@ _WRITE_TXN_MARKERS = 27
 """An API between brokers that every Kafka with transactions has and the embedded broker has not."""
 
 
-class GuaranteeUnavailableError(Exception):
+class GuaranteeUnavailableError(MendableError):
     """The guarantee that was asked for cannot be had, or it cannot be told whether it can."""
 
 

@@ -13,6 +13,7 @@ import faust
 
 from loyalty_stream.app import agents, guarantee, topics, web
 from loyalty_stream.app.ledger import LedgerStage
+from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.metrics import Metrics
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.domain.rules import Rules
@@ -26,7 +27,7 @@ from loyalty_stream.engine.transport import BatchTransport, FaustGroup
 logger = logging.getLogger(__name__)
 
 
-class CannotStartError(Exception):
+class CannotStartError(MendableError):
     """The surroundings are not fit for a worker; the message says what to do."""
 
 
@@ -104,15 +105,35 @@ def build(settings: Settings, rules: Rules, partitions: int, guaranteed: Guarant
     return Worker(app, tasks, metrics, guaranteed)
 
 
-def run(settings: Settings, rules: Rules, *, log_level: str = "info") -> None:
-    """Run a worker until SIGTERM or SIGINT; then each task finishes its transaction and the group is left."""
+def run(settings: Settings, rules: Rules, *, logging_config: dict[str, Any]) -> int:
+    """Run a worker until SIGTERM or SIGINT; then each task finishes its transaction and the group is left.
+
+    Returns the exit status: 0 after a signal, 1 when the worker broke down. `logging_config` is for
+    `logging.config.dictConfig`: Faust sets up logging anew.
+    """
     partitions = asyncio.run(partitions_of(settings))
     guaranteed = asyncio.run(guarantee.choose(settings))
     worker = build(settings, rules, partitions, guaranteed)
-    logger.warning("guarantee in force: %s (%s)", guaranteed, settings.bootstrap_servers)
-    faust.Worker(
-        worker.app, loglevel=log_level, redirect_stdouts=False, loop=_new_loop()
-    ).execute_from_commandline()
+    logger.info(
+        "guarantee in force: %s, granted by %s; %d partitions, clock: %s",
+        guaranteed, settings.bootstrap_servers, partitions, settings.clock,
+    )  # fmt: skip
+    shell = faust.Worker(
+        worker.app,
+        quiet=True,
+        loglevel="info",
+        logging_config=logging_config,
+        redirect_stdouts=False,
+        loop=_new_loop(),
+    )
+    try:
+        shell.execute_from_commandline()  # ends in SystemExit, which says 0 even after a crash
+    except SystemExit as ended:
+        if shell.crash_reason is not None:
+            logger.error("the worker broke down: %r", shell.crash_reason)  # noqa: TRY400 - Faust has shown the trace
+            return 1
+        return ended.code if isinstance(ended.code, int) else 1
+    return 0
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

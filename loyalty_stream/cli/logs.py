@@ -1,0 +1,43 @@
+"""How the program logs: plain lines on standard error, time and level first; libraries only when it matters."""
+
+import logging.config
+import time
+from typing import Any, Final
+
+QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "aiohttp", "asyncio")
+"""Libraries that tell at INFO what interests only their makers."""
+
+
+class _Formatter(logging.Formatter):
+    """One record, one line, but for a traceback; instants in UTC."""
+
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+        self.converter = time.gmtime
+
+
+def logging_config(level: str) -> dict[str, Any]:
+    """For `logging.config.dictConfig`; `level` is debug, info, warning or error."""
+    libraries = "DEBUG" if level == "debug" else "WARNING"
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"plain": {"()": _Formatter}},
+        "handlers": {"default": {"class": "logging.StreamHandler", "formatter": "plain"}},
+        "loggers": {name: {"level": libraries} for name in QUIET},
+        "root": {"level": level.upper(), "handlers": ["default"]},
+    }
+
+
+def log_plainly(level: str) -> None:
+    """Log as a worker does."""
+    logging.config.dictConfig(logging_config(level))
+
+
+def silence_libraries() -> None:
+    """For short commands: a broker that cannot be reached is told once, by the command, not by each retry."""
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
