@@ -1,0 +1,296 @@
+"""A replay without a broker: events one a line in, point events one a line out (EVENTS.md).
+
+It drives the ledger's own processor, one partition under the event clock, and holds no rule; nor does it know
+Kafka, transactions or topics' names.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple, TextIO
+
+import msgspec
+from msgspec import Struct
+
+from loyalty_stream.app.ledger import CountSink, Entry, LedgerStage
+from loyalty_stream.app.settings import Settings
+from loyalty_stream.domain.account import Account
+from loyalty_stream.domain.events import EVENT_TYPE
+from loyalty_stream.domain.facts import Moment
+from loyalty_stream.domain.rules import Rules
+from loyalty_stream.engine.log import NO_HEADERS, Headers
+from loyalty_stream.engine.stage import Context
+from loyalty_stream.engine.table import Table
+from loyalty_stream.programme import ProgrammeError, compile_rules, load_programme, not_at_work
+from loyalty_stream.wire import decode as wire
+from loyalty_stream.wire.dead_letter import verdict
+from loyalty_stream.wire.instants import YEAR_2000_MS, YEAR_3000_MS, instant_ms
+from loyalty_stream.wire.reasons import Reason
+
+__all__ = ["BadLine", "Simulation", "run", "simulate"]
+
+OK: Final = 0
+BAD_LINES: Final = 1
+BAD_PROGRAMME: Final = 2
+
+CLOCK_ADVANCED: Final = "clock-advanced"
+STORE_EVERY_LINES: Final = 10_000
+"""Accounts touched since are kept decoded (some 3 KB each), the others as bytes only (some hundred)."""
+CACHED_ACCOUNTS: Final = 50_000
+CHUNK_BYTES: Final = 1 << 18
+
+Write = Callable[[bytes], object]
+
+
+def run(
+    programme: Path,
+    source: TextIO | BinaryIO,
+    *,
+    out: TextIO | BinaryIO,
+    err: TextIO,
+    types: Iterable[str] = (),
+    balances: bool = False,
+) -> int:
+    """Replay `source` under a programme file and write what comes of it to `out`; returns the exit status.
+
+    0: every line was taken; 1: bad lines were reported to `err`; 2: the programme can't be used, and `err` says
+    why. What of the programme is not at work is said on `err` and does not change the status. With `balances`
+    the accounts at the end are written instead of the events; `types` picks types of events, none: all.
+    """
+    try:
+        read = load_programme(programme)
+        rules = compile_rules(read)
+    except ProgrammeError as error:
+        err.write(f"{error}\n")
+        return BAD_PROGRAMME
+    picked = frozenset(types)
+    never = sorted(picked.difference(EVENT_TYPE.values()))
+    warnings = [*not_at_work(read), *(f"--type {name}: this version writes no such event" for name in never)]
+    err.writelines(f"warning: {sentence}\n" for sentence in warnings)
+    write, flush = _writer(out)
+    bad = 0
+    for bad_line in simulate(rules, _lines(source, flush), write, types=picked, balances=balances):
+        bad += 1
+        err.write(f"line {bad_line.number}: {bad_line.reason}: {bad_line.message}\n")
+    flush()
+    return BAD_LINES if bad else OK
+
+
+class BadLine(NamedTuple):
+    """A line that was not applied, counted from 1, and why."""
+
+    number: int
+    reason: Reason
+    message: str
+
+
+def simulate(
+    rules: Rules,
+    lines: Iterable[bytes],
+    write: Write,
+    *,
+    types: frozenset[str] = frozenset(),
+    balances: bool = False,
+) -> Iterator[BadLine]:
+    """Apply the lines one after the other and write what each makes before the next; yields the bad ones.
+
+    Nothing happens but by iterating. Blank lines are counted and skipped. A bad line changes nothing and does
+    not move the clock.
+    """
+    simulation = Simulation(rules)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        events, bad = simulation.apply(number, line)
+        if not balances:
+            for event in events:
+                if not types or _type_of(event).type in types:
+                    write(event + b"\n")
+        if bad is not None:
+            yield bad
+        if number % STORE_EVERY_LINES == 0:
+            simulation.store()
+    if balances:
+        for balance in simulation.balances():
+            write(balance + b"\n")
+
+
+class Simulation:
+    """One partition of the ledger, fed by hand. Its clock is the latest `time` of the lines it has applied."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._stage = LedgerStage(Settings(), rules, 1, CountSink())
+        self._since_stored: list[_Step] = []
+        self._start(Table(LedgerStage.codec, CACHED_ACCOUNTS), time=0)
+
+    def apply(self, number: int, line: bytes) -> tuple[list[bytes], BadLine | None]:
+        """The events of what falls due before the line and of the line, as JSON; and why it is bad, if it is."""
+        step = self._read(number, line)
+        if isinstance(step, BadLine):
+            return [], step
+        self._since_stored.append(step)
+        try:
+            self._do(step)
+        except Exception as error:  # noqa: BLE001 - as the engine does: the line is set aside, the rest goes on
+            self._go_back(step, error)
+        return self._collect(number)
+
+    def store(self) -> None:
+        """Put touched accounts back as bytes, so that memory holds few decoded ones."""
+        self._table.committed(self._table.changes())
+        self._processor.committed()
+        self._since_stored.clear()
+        self._stored_time = self._processor.time
+
+    def balances(self) -> Iterator[bytes]:
+        """One JSON object for every customer who has an account, in the order of their ids."""
+        self.store()
+        for key in sorted(key for key, _ in self._table.committed_items()):
+            entry: Entry = self._table.get(key)
+            yield _encode(_balance(key.decode(), entry.account))
+
+    def _start(self, table: Table, time: int) -> None:
+        self._table = table
+        self._context = Context(0, table)
+        self._processor = self._stage.processor(self._context)
+        self._processor.time = self._stored_time = time
+        self._processor.restored()
+
+    def _read(self, number: int, line: bytes) -> "_Step | BadLine":
+        event = wire.decode_line(line)
+        if isinstance(event, wire.Decoded):
+            return _Step(_Line(number, event.fact.subject.encode(), line), event)
+        return (_read_clock(number, line) if _is_clock(line) else None) or _Step(
+            _Line(number, None, line), event
+        )
+
+    def _do(self, step: "_Step") -> None:
+        if isinstance(step.event, int):
+            self._processor.advance(step.event)
+        else:
+            self._processor.process("", step.line, step.event)
+
+    def _collect(self, number: int) -> tuple[list[bytes], BadLine | None]:
+        events: list[bytes] = []
+        bad = None
+        for topic, _, outputs in self._context.written():
+            if topic == self._stage.events_topic:
+                events = [value for _, value, _ in outputs if value is not None]
+            else:
+                said = verdict(outputs[0][2])
+                bad = BadLine(number, said.reason, said.message)
+        self._context.clear()
+        return events, bad
+
+    def _go_back(self, failed: "_Step", error: Exception) -> None:
+        """Applying a line raised, and may have left accounts half changed: do the lines since `store` again."""
+        table = Table(LedgerStage.codec, CACHED_ACCOUNTS)
+        for key, value in self._table.committed_items():
+            table.restore(key, value)
+        self._start(table, self._stored_time)
+        self._since_stored.pop()
+        for step in self._since_stored:
+            self._do(step)
+        self._context.clear()
+        self._processor.refuse("", failed.line, f"applying it raised {error!r}")
+
+
+def _balance(customer: str, account: Account) -> dict[str, str | int | None]:
+    return {
+        "customer": customer,
+        "available": account.available,
+        "pending": account.pending,
+        "held": account.held,
+        "debt": account.debt,
+        "tier": None,  # no tiers are at work
+        "granted": account.granted,
+        "redeemed": account.redeemed,
+        "expired": account.expired,
+        "revoked": account.revoked,
+        "restored": account.restored,
+    }
+
+
+# -- one line -------------------------------------------------------------------------------------------
+
+
+class _Line(NamedTuple):
+    """A line as a record: no broker has stamped it."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int | None = None
+    headers: Headers = NO_HEADERS
+
+
+class _Step(NamedTuple):
+    """A line, and what it says: an event, why it is none, or an instant (ms) to move the clock to."""
+
+    line: _Line
+    event: wire.Decoded | wire.Refused | int
+
+
+class _Typed(Struct):
+    type: str
+
+
+class _ClockAdvanced(Struct, tag_field="type", tag=CLOCK_ADVANCED):
+    time: Moment
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_type_of: Final = msgspec.json.Decoder(_Typed).decode
+_clock_of: Final = msgspec.json.Decoder(_ClockAdvanced).decode
+
+
+def _is_clock(line: bytes) -> bool:
+    try:
+        return _type_of(line).type == CLOCK_ADVANCED
+    except (ValueError, RecursionError):
+        return False
+
+
+def _read_clock(number: int, line: bytes) -> _Step | BadLine:
+    """What a line of type `clock-advanced` says; it needs a `time` and nothing else."""
+    try:
+        at = instant_ms(_clock_of(line).time)
+    except ValueError:
+        message = "`$.time`: expected RFC 3339 with an offset, such as 2026-01-15T10:00:00+08:00"
+        return BadLine(number, Reason.INVALID_TIME, message)
+    if at < YEAR_2000_MS:
+        return BadLine(number, Reason.TIME_BEFORE_2000, "`$.time`: before the year 2000")
+    if at >= YEAR_3000_MS:
+        return BadLine(number, Reason.TIME_IN_FUTURE, "`$.time`: in the year 3000 or later")
+    return _Step(_Line(number, None, line), at)
+
+
+# -- streams --------------------------------------------------------------------------------------------
+
+
+def _lines(source: TextIO | BinaryIO, before_waiting: Callable[[], object]) -> Iterator[bytes]:
+    """The lines of a stream as soon as they are there; what was made of them goes out before more is waited for."""
+    binary: Any = getattr(source, "buffer", source)
+    if isinstance(binary, io.TextIOBase):  # a text without bytes beneath
+        yield from (line.encode() for line in binary)
+        return
+    read: Callable[[int], bytes] = binary.read1 if isinstance(binary, io.BufferedIOBase) else binary.read
+    pieces: list[bytes] = []
+    while chunk := read(CHUNK_BYTES):
+        head, *lines = chunk.split(b"\n")
+        pieces.append(head)
+        if lines:
+            yield b"".join(pieces)
+            yield from lines[:-1]
+            pieces = [lines[-1]]
+        before_waiting()
+    yield b"".join(pieces)
+
+
+def _writer(out: TextIO | BinaryIO) -> tuple[Write, Callable[[], object]]:
+    """How bytes are written to a stream, and how it is flushed."""
+    out.flush()
+    binary: Any = getattr(out, "buffer", out)
+    if isinstance(binary, io.TextIOBase):
+        return lambda value: binary.write(value.decode()), binary.flush
+    return binary.write, binary.flush
