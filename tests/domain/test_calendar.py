@@ -135,6 +135,13 @@ def test_what_is_on_the_boundary_stays(at, round_to, rounded):
     assert calendar.round_up(ms(at), round_to, SHANGHAI) == ms(rounded)
 
 
+def test_rounding_up_between_the_two_beginnings_of_a_date_goes_to_the_second():
+    zone = ZoneInfo("America/St_Johns")  # 00:01 on the 29th became 23:01 on the 28th
+    before, between = ms("2006-10-28T23:30:00-02:30"), ms("2006-10-28T23:30:00-03:30")
+    assert calendar.round_up(before, "day", zone) == ms("2006-10-29T00:00:00-02:30")
+    assert calendar.round_up(between, "day", zone) == ms("2006-10-29T00:00:00-03:30")
+
+
 @given(INSTANTS, ZONES, st.sampled_from(["day", "month_end", "year_end"]))
 def test_rounding_up_goes_to_the_next_boundary_and_stays_there(at, zone, round_to):
     rounded = calendar.round_up(at, round_to, zone)

@@ -282,3 +282,22 @@ def test_debt_is_repaid_in_parts_by_what_comes_next():
     assert customer.balance == (100, 0, 0)
     account = customer.account
     assert (account.granted, account.redeemed, account.revoked) == (400, 0, 300)
+
+
+def test_what_an_order_gives_back_repays_debt_too():
+    customer = customer_with(300)
+    customer.when(
+        hold_points("h-1", "2026-01-15 10:10", 300),
+        release_hold("r-1", "2026-01-15 10:11", "h-1"),
+        hold_points("h-2", "2026-01-15 10:12", 300),
+        order_paid("o-2", "2026-01-15 10:14", 250, hold_id="h-1"),
+    )
+    assert customer.balance == (0, 300, 250)
+    made = customer.when(order_paid("o-3", "2026-01-15 10:15", 40, hold_id="h-2"))
+    assert brief(made) == [
+        ("point-released", 260),
+        ("point-redeemed", 40),
+        ("point-revoked", 250),
+        ("account-noted", 0),
+    ]
+    assert customer.balance == (10, 0, 0)
