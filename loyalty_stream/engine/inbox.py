@@ -7,7 +7,7 @@ of one topic does not run ahead of the others; a topic that is read to its end h
 from collections import deque
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from loyalty_stream.engine.log import Batch, Record
 from loyalty_stream.engine.stage import Processor
@@ -15,13 +15,12 @@ from loyalty_stream.engine.stage import Processor
 ENDLESS = 1 << 62
 
 
-class Item(NamedTuple):
-    """A record at hand. `order` is the latest time among it and its predecessors of the same topic, in ms."""
+Item: TypeAlias = tuple[int, str, Record, Any]
+"""A record at hand: its place in the order, its topic, the record, the stage's event.
 
-    order: int
-    topic: str
-    record: Record
-    event: Any
+The place is the latest time among it and its predecessors of the same topic, in ms. A plain tuple, because
+one is made for every record.
+"""
 
 
 class _Queue:
@@ -59,7 +58,7 @@ class Inbox:
             time, event = decode(topic, record)
             if time > latest:  # noqa: PLR1730 - max() costs a call on the hot path
                 latest = time
-            append(Item(latest, topic, record, event))
+            append((latest, topic, record, event))
         queue.latest = latest
         queue.position = max(queue.position, batch.position)
         queue.end = max(queue.end, batch.end)

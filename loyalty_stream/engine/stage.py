@@ -4,17 +4,18 @@ The engine owns reading, ordering, transactions, tables and restore; a processor
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from loyalty_stream.engine.log import NO_HEADERS, Headers, Output, Record
 from loyalty_stream.engine.table import Codec, Table
 
 
-class Decoded(NamedTuple):
-    """A record, read: its time in ms orders it among the task's topics; `event` is the stage's own."""
+Decoded: TypeAlias = tuple[int, Any]
+"""A record, read: its time in ms, which orders it among the task's topics, and the stage's own event."""
 
-    time: int
-    event: Any
+
+class TimerFailedError(Exception):
+    """What fell due could not be done: a defect of the stage, and no record's fault."""
 
 
 class Processor(Protocol):
@@ -32,7 +33,10 @@ class Processor(Protocol):
         ...
 
     def process(self, topic: str, record: Record, event: Any) -> None:
-        """Apply an event: read and touch the table, write outputs."""
+        """Apply an event: read and touch the table, write outputs.
+
+        Raises TimerFailedError where it is not the event that failed but something that fell due before it.
+        """
         ...
 
     def advance(self, time: int) -> None:
