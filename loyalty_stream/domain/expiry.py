@@ -30,11 +30,19 @@ def next_due(account: Account, rules: Rules) -> int | None:
 
 
 def may_be_due(account: Account, rules: Rules, now: int) -> bool:
-    """False where a look at the first lot shows that nothing is due, as for most events."""
+    """False where the first lot, the open holds and the waiting orders show at a glance that nothing is due."""
     lots = account.lots
     if lots and lots[0].expires_at - rules.expiry.longest_notice_ms <= now:
         return True
-    return bool(account.held or account.waiting)
+    if account.held:
+        for hold in account.holds.values():
+            if hold.due_at <= now and hold.state == "open":
+                return True
+    if account.waiting:
+        for order in account.waiting.values():
+            if order.due_at <= now:
+                return True
+    return False
 
 
 def settle(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
