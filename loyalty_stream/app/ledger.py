@@ -16,7 +16,7 @@ from loyalty_stream.domain.events import CommandRejected, PointEvent
 from loyalty_stream.domain.facts import Fact, Incoming, NotYet, OrderPaid
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Record
-from loyalty_stream.engine.stage import Context, Decoded
+from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
 from loyalty_stream.engine.timers import NEVER, Timers
 from loyalty_stream.wire import account_codec, point_events
 from loyalty_stream.wire import decode as wire
@@ -138,8 +138,8 @@ class LedgerProcessor:
     def decode(self, topic: str, record: Record) -> Decoded:
         decoded = wire.decode(self._kinds[topic], record.key, record.value, record.timestamp)
         if isinstance(decoded, wire.Decoded):
-            return Decoded(decoded.at_ms, decoded)
-        return Decoded(0, decoded)
+            return decoded.at_ms, decoded
+        return 0, decoded
 
     def process(self, topic: str, record: Record, event: wire.Decoded | wire.Refused) -> None:
         if isinstance(event, wire.Refused):
@@ -169,7 +169,12 @@ class LedgerProcessor:
         while (entry := timers.pop(time, self._due_of)) is not None:
             due, key = entry
             self.time = max(self.time, due)
-            self._settle(key, due)
+            try:
+                self._settle(key, due)
+            except Exception as error:
+                raise TimerFailedError(
+                    f"what falls due for customer {key.decode()} at {due} ms: {error!r}"
+                ) from error
         self.time = max(self.time, time)
 
     def committed(self) -> None:

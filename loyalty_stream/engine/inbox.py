@@ -76,21 +76,21 @@ class Inbox:
         if patient:
             for queue in self._queues.values():
                 if not queue.at_end:
-                    horizon = min(horizon, queue.items[-1].order if queue.items else -ENDLESS)
+                    horizon = min(horizon, queue.items[-1][0] if queue.items else -ENDLESS)
         if len(waiting) == 1:
             items = waiting[0].items
             ready: list[Item] = []
-            while items and len(ready) < limit and items[0].order <= horizon:
+            while items and len(ready) < limit and items[0][0] <= horizon:
                 ready.append(items.popleft())
         else:
             # Each queue is sorted, so the sort is a merge; being stable it keeps every topic's own order.
-            ready = [item for queue in waiting for item in queue.items if item.order <= horizon]
+            ready = [item for queue in waiting for item in queue.items if item[0] <= horizon]
             ready.sort(key=itemgetter(0))
             del ready[limit:]
-            for item in ready:
-                self._queues[item.topic].items.popleft()
-        for item in ready:
-            self._queues[item.topic].taken = item.record.offset + 1
+            for _, topic, _, _ in ready:
+                self._queues[topic].items.popleft()
+        for _, topic, record, _ in ready:
+            self._queues[topic].taken = record.offset + 1
         return ready
 
     def offsets(self) -> dict[str, int]:

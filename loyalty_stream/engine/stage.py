@@ -9,7 +9,6 @@ from typing import Any, Protocol, TypeAlias
 from loyalty_stream.engine.log import NO_HEADERS, Headers, Output, Record
 from loyalty_stream.engine.table import Codec, Table
 
-
 Decoded: TypeAlias = tuple[int, Any]
 """A record, read: its time in ms, which orders it among the task's topics, and the stage's own event."""
 

@@ -16,7 +16,7 @@ from time import monotonic
 from loyalty_stream.engine.inbox import Inbox, Item
 from loyalty_stream.engine.log import NO_HEADERS, FencedError, LogError, Output, TaskLog
 from loyalty_stream.engine.observer import Observer
-from loyalty_stream.engine.stage import Context, Processor, Stage
+from loyalty_stream.engine.stage import Context, Processor, Stage, TimerFailedError
 from loyalty_stream.engine.table import Table
 
 logger = logging.getLogger(__name__)
@@ -183,6 +183,8 @@ class PartitionTask:
                 continue
             try:
                 process(topic, record, event)
+            except TimerFailedError:
+                raise
             except Exception as error:
                 raise ProcessingFailedError(topic, record.offset, error) from error
         await self._commit(len(items), started)
