@@ -122,7 +122,7 @@ def as_text(view: AccountView, history: int) -> str:
         events.add_row(*_told(event))
     console.print(events)
     assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
+    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
 
 
 def _told(event: PointEvent) -> tuple[str, ...]:

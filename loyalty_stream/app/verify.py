@@ -49,6 +49,8 @@ class VerifyReport:
     held: int = 0
     debt: int = 0
     by_type: Counter[str] = field(default_factory=Counter)
+    unbalanced: int = 0
+    """Events after which an account broke the law of conservation; each is a difference, too."""
     differences: int = 0
     first: list[str] = field(default_factory=list)
     first_written_ms: int = 0
@@ -198,6 +200,7 @@ class _PartitionCheck:
 
     def _check(self, account: Account, event: PointEvent, where: str) -> None:
         if missing := imbalance(account):
+            self._report.unbalanced += 1
             self._report.differ(
                 f"{where}: customer {event.subject}: {missing} points are unexplained after event {event.id}"
             )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import tempfile
 import time
 from collections.abc import Callable
@@ -92,6 +93,7 @@ def build(settings: Settings, rules: Rules, partitions: int, guaranteed: Guarant
     @app.on_partitions_assigned.connect
     async def assigned(_: Any, partitions: set[Any], **__: Any) -> None:
         tasks.assign((tp.topic, tp.partition) for tp in partitions)
+        logger.info("assigned: partitions %s", sorted({tp.partition for tp in partitions}))
 
     @app.on_partitions_revoked.connect
     async def revoked(_: Any, partitions: set[Any], **__: Any) -> None:
@@ -100,6 +102,7 @@ def build(settings: Settings, rules: Rules, partitions: int, guaranteed: Guarant
 
     @app.on_before_shutdown.connect
     async def stopping(_: Any, **__: Any) -> None:
+        logger.info("stopping: each partition finishes its transaction")
         await tasks.revoke()
 
     return Worker(app, tasks, metrics, guaranteed)
@@ -111,6 +114,7 @@ def run(settings: Settings, rules: Rules, *, logging_config: dict[str, Any]) -> 
     Returns the exit status: 0 after a signal, 1 when the worker broke down. `logging_config` is for
     `logging.config.dictConfig`: Faust sets up logging anew.
     """
+    _claim_port(settings)
     partitions = asyncio.run(partitions_of(settings))
     guaranteed = asyncio.run(guarantee.choose(settings))
     worker = build(settings, rules, partitions, guaranteed)
@@ -132,8 +136,21 @@ def run(settings: Settings, rules: Rules, *, logging_config: dict[str, Any]) -> 
         if shell.crash_reason is not None:
             logger.error("the worker broke down: %r", shell.crash_reason)  # noqa: TRY400 - Faust has shown the trace
             return 1
+        logger.info("stopped")
         return ended.code if isinstance(ended.code, int) else 1
     return 0
+
+
+def _claim_port(settings: Settings) -> None:
+    """Say it plainly, and before the group is joined, when the web port is taken."""
+    try:
+        with socket.create_server((settings.web_host, settings.web_port)):
+            pass
+    except OSError as error:
+        raise CannotStartError(
+            f"the web pages cannot listen on {settings.web_host}:{settings.web_port} ({error.strerror}); "
+            "choose another --web-port"
+        ) from error
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -4,8 +4,8 @@ import logging.config
 import time
 from typing import Any, Final
 
-QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "aiohttp", "asyncio")
-"""Libraries that tell at INFO what interests only their makers."""
+QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "aiohttp", "asyncio", "loyalty_stream.engine.transport")
+"""Libraries that tell at INFO what interests only their makers; Faust speaks by the transport's name, too."""
 
 
 class _Formatter(logging.Formatter):
