@@ -12,7 +12,7 @@ from loyalty_stream import __version__
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.domain import decide, expiry, purchase
 from loyalty_stream.domain.account import Account, imbalance
-from loyalty_stream.domain.events import CommandRejected, PointEvent
+from loyalty_stream.domain.events import SOURCE, AccountNoted, CommandRejected, PointEvent
 from loyalty_stream.domain.facts import Fact, Incoming, NotYet, OrderPaid
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Record
@@ -158,7 +158,7 @@ class LedgerProcessor:
             entry.scheduled = self._next_due(entry)
         self._counts.events_in[event.fact.__class__] += 1
         fact = cast("Incoming", event.fact)  # `_unfit` has let no other through
-        if events := decide.apply(entry.account, fact, self._rules, self.time):
+        if events := decide.apply(entry.account, fact, self._rules, self.time, event.at_ms):
             self._record(key, entry, events)
         else:
             self._counts.duplicates += 1
@@ -205,6 +205,11 @@ class LedgerProcessor:
                 Reason.NOT_SUPPORTED_YET,
                 f"version {__version__} does not act on it; send it again to one that does",
             )
+        if fact.source == SOURCE:
+            return (
+                Reason.OUT_OF_RANGE,
+                f"`$.source`: {SOURCE} is what our own events say; name yours otherwise",
+            )
         if decide.too_old(event.at_ms, self.time, rules):
             return (
                 Reason.TOO_OLD,
@@ -230,20 +235,22 @@ class LedgerProcessor:
         if imbalance(account):
             self._stage.count_sink.violation()
             raise UnbalancedAccountError(f"{events[-1].subject}: {imbalance(account)} points are unexplained")
-        counts = self._counts
-        out, points = counts.events_out, counts.points
+        emit, counts, rules = self._emit, self._counts, self._rules
+        sooner = NEVER
         for event in events:
-            self._emit((key, point_events.encode(event), NO_HEADERS))
-            out[event.type] += 1
-            moved = getattr(event.data, "points", None)
-            if moved is not None:
-                points[event.type] += moved
-            if isinstance(event.data, CommandRejected):
-                counts.rejections[event.data.code] += 1
-        due = self._next_due(entry)
-        if entry.scheduled is None or due < entry.scheduled:
-            self._timers.schedule(key, due)
-            entry.scheduled = due
+            emit((key, point_events.encode(event), NO_HEADERS))
+            counts.events_out[event.type] += 1
+            data = event.data
+            sooner = min(sooner, expiry.falls_due_after(data, rules))
+            if isinstance(data, CommandRejected):
+                counts.rejections[data.code] += 1
+            elif not isinstance(data, AccountNoted):
+                counts.points[event.type] += data.points
+        if entry.scheduled is None or sooner < entry.scheduled:
+            due = self._next_due(entry)
+            if entry.scheduled is None or due < entry.scheduled:
+                self._timers.schedule(key, due)
+                entry.scheduled = due
         self._table.touch(key, entry)
 
     def _set_aside(self, topic: str, record: Record, reason: Reason, message: str) -> None:

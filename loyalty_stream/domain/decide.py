@@ -36,15 +36,19 @@ from loyalty_stream.domain.facts import (
     ShareCompleted,
     SurveySubmitted,
 )
-from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.journal import Journal, open_journal
 from loyalty_stream.domain.retention import too_old
 from loyalty_stream.domain.rules import Rules
 
 __all__ = ["apply", "too_old"]
 
 
-def apply(account: Account, fact: Incoming, rules: Rules, now: int) -> list[PointEvent]:
+def apply(
+    account: Account, fact: Incoming, rules: Rules, now: int, at: int | None = None
+) -> list[PointEvent]:
     """Apply a fact at the time `now` (ms) of its partition, changing `account`; returns the events, in order.
+
+    `at` is the fact's own time in ms, where the caller has worked it out already.
 
     A fact that the account remembers changes nothing and returns nothing. One that is `too_old` must not come
     here. On an error the account is not to be used any more.
@@ -53,13 +57,14 @@ def apply(account: Account, fact: Incoming, rules: Rules, now: int) -> list[Poin
     if identity.remembers(account.keys, digest[: identity.KEY_BYTES]):
         return []
     subject = fact.subject
-    at = calendar.to_ms(fact.time)
+    if at is None:
+        at = calendar.to_ms(fact.time)
     due: list[PointEvent] = []
     if expiry.may_be_due(account, rules, now):
         due += expiry.settle(account, subject, rules, now)
     if now // KEY_BUCKET_MS not in account.keys:
         due += retention.forget(account, subject, rules, now)
-    journal = Journal(account, subject, Cause(fact.source, fact.id), fact.time, at, now, digest)
+    journal = open_journal(account, subject, Cause(fact.source, fact.id), fact.time, at, now, digest)
     made = _decide(journal, fact, rules)
     events = due + made if due else made
     if expiry.may_be_due(account, rules, now):

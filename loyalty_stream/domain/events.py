@@ -294,7 +294,7 @@ EVENT_TYPE: dict[type[PointEventData], str] = {
 }
 
 
-class PointEvent(Struct, frozen=True, gc=False, kw_only=True):
+class PointEvent(Struct, frozen=True, gc=False):
     """A point event as a CloudEvent. `id` is derived from the cause, so the same input gives the same id."""
 
     id: str

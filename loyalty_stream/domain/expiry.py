@@ -8,8 +8,18 @@ from functools import lru_cache
 
 from loyalty_stream.domain import calendar, holds, identity, waiting
 from loyalty_stream.domain.account import NEVER, Account, Lot
-from loyalty_stream.domain.events import SOURCE, Cause, PointEvent, PointExpired, PointExpiring
-from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.events import (
+    SOURCE,
+    AccountNoted,
+    Cause,
+    CommandRejected,
+    PointEvent,
+    PointEventData,
+    PointExpired,
+    PointExpiring,
+    PointGranted,
+)
+from loyalty_stream.domain.journal import Journal, open_journal
 from loyalty_stream.domain.rules import Expiry, Rules
 
 
@@ -27,6 +37,21 @@ def next_due(account: Account, rules: Rules) -> int | None:
     if account.waiting:
         due = min([due, *[order.due_at for order in account.waiting.values()]])
     return None if due == NEVER else due
+
+
+def falls_due_after(data: PointEventData, rules: Rules) -> int:
+    """An instant (ms) before which nothing falls due because of this event: a bound that is quickly known."""
+    match data:
+        case PointGranted():
+            if data.expires_at is None:
+                return NEVER
+            return calendar.date_to_ms(data.expires_at) - rules.expiry.longest_notice_ms
+        case AccountNoted():
+            return NEVER if data.kind != "waiting" else 0
+        case CommandRejected():
+            return NEVER
+        case _:
+            return 0
 
 
 def may_be_due(account: Account, rules: Rules, now: int) -> bool:
@@ -149,7 +174,9 @@ def _warn(account: Account, subject: str, date: int, notice: str, due: int) -> l
 
 def _journal(account: Account, subject: str, cause_id: str, due: int) -> Journal:
     digest = identity.digest(subject, SOURCE, cause_id)
-    return Journal(account, subject, Cause(SOURCE, cause_id), calendar.to_datetime(due), due, due, digest)
+    return open_journal(
+        account, subject, Cause(SOURCE, cause_id), calendar.to_datetime(due), due, due, digest
+    )
 
 
 def _by_date_then_id(lot: Lot) -> tuple[int, str]:

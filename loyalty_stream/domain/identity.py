@@ -10,7 +10,7 @@ from binascii import b2a_base64
 from hashlib import blake2b
 
 KEY_BYTES = 8
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 def digest(subject: str, source: str, cause_id: str) -> bytes:
@@ -20,7 +20,8 @@ def digest(subject: str, source: str, cause_id: str) -> bytes:
 
 def text_of(cause_digest: bytes) -> str:
     """Twelve characters of `[A-Za-z0-9_-]`, the stem of the ids of all events that the cause made."""
-    return b2a_base64(cause_digest, newline=False).translate(_URL_SAFE).decode()
+    text = b2a_base64(cause_digest, newline=False).decode()
+    return text.translate(_URL_SAFE) if "/" in text or "+" in text else text
 
 
 def business_key(kind: str, *parts: str) -> bytes:

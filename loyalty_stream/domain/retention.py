@@ -6,7 +6,7 @@ It must not touch points: lots and debt stay, however old.
 from loyalty_stream.domain import calendar, identity
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
 from loyalty_stream.domain.events import SOURCE, AccountNoted, Cause, ForgottenNote, PointEvent
-from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.journal import open_journal
 from loyalty_stream.domain.rules import Rules
 
 
@@ -28,7 +28,9 @@ def forget(account: Account, subject: str, rules: Rules, now: int) -> list[Point
     cause_id = f"forgotten:{before}"
     due = before + rules.retention_ms
     digest = identity.digest(subject, SOURCE, cause_id)
-    journal = Journal(account, subject, Cause(SOURCE, cause_id), calendar.to_datetime(due), due, now, digest)
+    journal = open_journal(
+        account, subject, Cause(SOURCE, cause_id), calendar.to_datetime(due), due, now, digest
+    )
     note = ForgottenNote(before, calendar.local_day(before, rules.zone))
     journal.record(AccountNoted(kind="forgotten", note=note))
     return journal.events

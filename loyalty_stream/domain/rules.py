@@ -30,6 +30,8 @@ class Period(Struct, frozen=True):
 
 
 class Threshold(Struct, frozen=True):
+    """A bonus for orders whose base reaches `minimum_amount`."""
+
     minimum_amount: int
     bonus: int
 
@@ -64,33 +66,45 @@ class PurchaseRule(Struct, frozen=True):
 
 
 class ReviewRule(Struct, frozen=True):
+    """[earning.review]; `daily_limit` reviews of a local day earn, 0: all."""
+
     points: int
     photo_bonus: int
     daily_limit: int
 
 
 class ShareRule(Struct, frozen=True):
+    """[earning.share]; `daily_limit` shares of a local day earn, 0: all."""
+
     points: int
     daily_limit: int
 
 
 class StreakBonus(Struct, frozen=True):
+    """Points for so many check-in days without a gap."""
+
     days: int
     bonus: int
 
 
 class CheckInRule(Struct, frozen=True):
+    """[earning.check_in]: points a day, and for streaks."""
+
     points: int
     streaks: tuple[StreakBonus, ...] = ()
     """By rising days; the longest closes the cycle."""
 
 
 class Band(Struct, frozen=True):
+    """Points for a score of at least `minimum_score`."""
+
     minimum_score: int
     points: int
 
 
 class Game(Struct, frozen=True):
+    """[[games]]: what a play is worth by its score."""
+
     id: str
     bands: tuple[Band, ...]
     """By rising minimum_score; the highest reached one gives its points."""

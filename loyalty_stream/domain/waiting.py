@@ -9,7 +9,7 @@ from loyalty_stream.domain import calendar, identity, purchase
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import Cause, PointEvent
 from loyalty_stream.domain.facts import OrderPaid
-from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.journal import open_journal
 from loyalty_stream.domain.rules import Rules
 
 _ORDER_PAID = msgspec.json.Decoder(OrderPaid)
@@ -32,6 +32,6 @@ def apply_waiting(account: Account, order_id: str, rules: Rules, now: int) -> li
     digest = identity.digest(fact.subject, fact.source, fact.id)
     cause = Cause(fact.source, fact.id)
     at = calendar.to_ms(fact.time)
-    journal = Journal(account, fact.subject, cause, fact.time, at, now, digest, earlier=1)
+    journal = open_journal(account, fact.subject, cause, fact.time, at, now, digest, earlier=1)
     purchase.apply_order(journal, fact.data, rules)
     return journal.events
