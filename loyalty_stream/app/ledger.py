@@ -13,7 +13,7 @@ from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.domain import decide, expiry, purchase
 from loyalty_stream.domain.account import Account, imbalance
 from loyalty_stream.domain.events import SOURCE, AccountNoted, CommandRejected, PointEvent
-from loyalty_stream.domain.facts import Fact, Incoming, NotYet, OrderPaid
+from loyalty_stream.domain.facts import MAX_AMOUNT, Fact, Incoming, NotYet, OrderPaid
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Record
 from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
@@ -186,7 +186,9 @@ class LedgerProcessor:
 
     # -- one event --------------------------------------------------------------------------------------
 
-    def _unfit(self, key: bytes, entry: Entry | None, event: wire.Decoded) -> tuple[Reason, str] | None:
+    def _unfit(  # noqa: PLR0911 - one for each reason
+        self, key: bytes, entry: Entry | None, event: wire.Decoded
+    ) -> tuple[Reason, str] | None:
         """Why a sound event cannot be applied here, or None."""
         fact, rules = event.fact, self._rules
         if entry is None:
@@ -200,6 +202,9 @@ class LedgerProcessor:
         if fact.__class__ is OrderPaid:
             if not purchase.accepts(fact.data, rules):
                 return Reason.WRONG_CURRENCY, f"`$.data.currency`: the programme's is {rules.currency}"
+            lines = fact.data.lines
+            if len(lines) > 1 and sum([line.amount for line in lines]) > MAX_AMOUNT:
+                return Reason.AMOUNT_TOO_LARGE, f"`$.data.lines`: together over {MAX_AMOUNT} minor units"
         elif fact.__class__ in _NOT_YET:
             return (
                 Reason.NOT_SUPPORTED_YET,

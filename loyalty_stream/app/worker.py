@@ -1,6 +1,7 @@
 """The worker: a Faust app with our transport, agents, tasks, metrics and web pages."""
 
 import asyncio
+import gc
 import logging
 import socket
 import tempfile
@@ -118,6 +119,7 @@ def run(settings: Settings, rules: Rules, *, logging_config: dict[str, Any]) -> 
     partitions = asyncio.run(partitions_of(settings))
     guaranteed = asyncio.run(guarantee.choose(settings))
     worker = build(settings, rules, partitions, guaranteed)
+    _tune_garbage_collection()
     logger.info(
         "guarantee in force: %s, granted by %s; %d partitions, clock: %s",
         guaranteed, settings.bootstrap_servers, partitions, settings.clock,
@@ -139,6 +141,15 @@ def run(settings: Settings, rules: Rules, *, logging_config: dict[str, Any]) -> 
         logger.info("stopped")
         return ended.code if isinstance(ended.code, int) else 1
     return 0
+
+
+def _tune_garbage_collection() -> None:
+    """Look for cycles seldom: events, lots and records make none, and the accounts at hand are many to look through.
+
+    CPython's default, a look at the young after 700 new containers, costs a third of the time of an event.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def _claim_port(settings: Settings) -> None:

@@ -23,6 +23,8 @@ from pydantic import (
 from loyalty_stream.domain.facts import ID_PATTERN, MAX_AMOUNT, MAX_COUNT, MAX_POINTS
 from loyalty_stream.programme.mistakes import TomlFloat, shown, wrong
 
+MAX_RATE: Final = 10**6
+"""Of points per amount, and of both sides of its fraction."""
 MAX_TOTAL: Final = 10**15
 """Of sums over all customers, in minor units; a thousand times what one amount may be."""
 
@@ -59,15 +61,22 @@ def exact(value: object) -> Fraction:
 
 
 def exact_points(value: object) -> Fraction:
-    """Points per amount: a whole number, or a decimal in quotes."""
+    """Points per amount: a whole number, or a decimal in quotes; both sides of the fraction up to 10^6.
+
+    The exact fraction of a grant is amount x numerator: at 10^12 x 10^6 it still fits into 64 bits.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
-        if not 0 <= value <= MAX_POINTS:
-            raise wrong(f"must be from 0 to {MAX_POINTS}, is {value}")
-        return Fraction(value)
-    try:
-        return exact(value)
-    except ValueError as error:
-        raise wrong(f"{error}; a whole number needs no quotes") from None
+        rate = Fraction(value)
+    else:
+        try:
+            rate = exact(value)
+        except ValueError as error:
+            raise wrong(f"{error}; a whole number needs no quotes") from None
+    if rate < 0 or rate > MAX_RATE:
+        raise wrong(f"must be from 0 to {MAX_RATE}, is {shown(value)}")
+    if rate.numerator > MAX_RATE or rate.denominator > MAX_RATE:
+        raise wrong(f"has too many digits, as a fraction {rate}; both sides can be up to {MAX_RATE}")
+    return rate
 
 
 def decimal_text(value: Fraction) -> str:
@@ -128,7 +137,7 @@ ExactPoints: TypeAlias = Annotated[
     Fraction,
     PlainValidator(exact_points),
     PlainSerializer(lambda value: value.numerator if value.denominator == 1 else decimal_text(value)),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_POINTS}, _RATE_SCHEMA]}),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_RATE}, _RATE_SCHEMA]}),
 ]
 
 

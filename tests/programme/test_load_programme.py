@@ -258,7 +258,7 @@ MISTAKES = [
         "[[earning.purchase]]\npoints = -1",
         "earning.purchase[0].points",
         2,
-        "must be from 0 to 1000000000000, is -1",
+        "must be from 0 to 1000000, is -1",
     ),
     ("[[earning.purchase]]\nper_amount = 0", "earning.purchase[0].per_amount", 2, "must be at least 1, is 0"),
     (

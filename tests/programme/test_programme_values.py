@@ -2,12 +2,14 @@
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import PydanticCustomError
 
 from loyalty_stream.domain.rules import Period
 from loyalty_stream.programme.periods import mean_ms, period
-from loyalty_stream.programme.values import decimal_text, exact, exact_points
+from loyalty_stream.programme.values import MAX_RATE, decimal_text, exact, exact_points
 
 
 @given(whole=st.integers(0, 10**9 - 1), places=st.integers(1, 9), data=st.data())
@@ -17,10 +19,14 @@ def test_a_decimal_is_exact_and_written_back(whole: int, places: int, data: st.D
     value = exact(text)
     assert value == Fraction(whole * 10**places + digits, 10**places)
     assert exact(decimal_text(value)) == value
-    assert exact_points(text) == value
+    if max(value.numerator, value.denominator) <= MAX_RATE:
+        assert exact_points(text) == value
+    else:
+        with pytest.raises(PydanticCustomError, match=r"must be from 0 to 1000000|too many digits"):
+            exact_points(text)
 
 
-@given(st.integers(0, 10**12))
+@given(st.integers(0, MAX_RATE))
 def test_whole_points_need_no_quotes(points: int) -> None:
     assert exact_points(points) == points
 
