@@ -19,7 +19,7 @@ from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.domain.facts import Moment
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Headers
-from loyalty_stream.engine.stage import Context
+from loyalty_stream.engine.stage import Context, TimerFailedError
 from loyalty_stream.engine.table import Table
 from loyalty_stream.programme import ProgrammeError, compile_rules, load_programme, not_at_work
 from loyalty_stream.wire import decode as wire
@@ -124,13 +124,18 @@ class Simulation:
         self._start(Table(LedgerStage.codec, CACHED_ACCOUNTS), time=0)
 
     def apply(self, number: int, line: bytes) -> tuple[list[bytes], BadLine | None]:
-        """The events of what falls due before the line and of the line, as JSON; and why it is bad, if it is."""
+        """The events of what falls due before the line and of the line, as JSON; and why it is bad, if it is.
+
+        Raises TimerFailedError when what falls due cannot be done: a defect of the ledger.
+        """
         step = self._read(number, line)
         if isinstance(step, BadLine):
             return [], step
         self._since_stored.append(step)
         try:
             self._do(step)
+        except TimerFailedError:
+            raise  # no fault of this line, and the next one would meet it again
         except Exception as error:  # noqa: BLE001 - as the engine does: the line is set aside, the rest goes on
             self._go_back(step, error)
         return self._collect(number)

@@ -180,9 +180,7 @@ def test_partition_time_is_restored_and_never_goes_back() -> None:
 
 def test_the_wall_clock_does_what_is_due_once_everything_is_read() -> None:
     broker = broker_with(
-        ("left", b"a", event("1", 10, ring=50)),
-        ("left", b"a", event("2", 20)),
-        ("right", b"a", event("3", 30)),
+        *[("left", b"a", one) for one in (event("1", 10, ring=50), event("2", 20), event("3", 30))]
     )
 
     async def scenario() -> None:

@@ -1,0 +1,406 @@
+"""The ledger stage as the engine drives it: what it writes, counts, schedules and sets aside."""
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+import pytest
+
+from loyalty_stream.app.ledger import (
+    Counts,
+    CountSink,
+    Entry,
+    EntryCodec,
+    LedgerProcessor,
+    LedgerStage,
+    UnbalancedAccountError,
+)
+from loyalty_stream.app.settings import INPUTS, Settings
+from loyalty_stream.domain import decide, expiry
+from loyalty_stream.domain.account import Account, Lot
+from loyalty_stream.domain.events import PointEvent
+from loyalty_stream.domain.facts import Fact, Incoming
+from loyalty_stream.domain.rules import Rules
+from loyalty_stream.engine.log import Headers
+from loyalty_stream.engine.memory_log import StoredRecord
+from loyalty_stream.engine.stage import Context, TimerFailedError
+from loyalty_stream.engine.table import Table
+from loyalty_stream.engine.timers import NEVER
+from loyalty_stream.wire import point_events
+from loyalty_stream.wire.dead_letter import Verdict, verdict
+from loyalty_stream.wire.partitioning import partition_of
+from loyalty_stream.wire.topics import ACCEPTED, TOPIC_OF_TYPE, type_name
+from tests.domain import given
+
+STAMP = given.ms("2030-01-01 00:00")
+
+
+class Sink(CountSink):
+    def __init__(self) -> None:
+        self.taken: list[tuple[int, Counts]] = []
+        self.violations = 0
+
+    def add(self, partition: int, counts: Counts) -> None:
+        self.taken.append((partition, counts))
+
+    def violation(self) -> None:
+        self.violations += 1
+
+
+class Partition:
+    """One processor with its table; `take` gives it the next record of a topic."""
+
+    def __init__(
+        self,
+        rules: Rules = given.RULES,
+        settings: Settings | None = None,
+        partitions: int = 1,
+        number: int = 0,
+    ) -> None:
+        self.sink = Sink()
+        self.stage = LedgerStage(settings or Settings(), rules, partitions, self.sink)
+        self.number = number
+        self.offset = 0
+        self.table = Table(self.stage.codec)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.context = Context(self.number, self.table)
+        self.processor: LedgerProcessor = self.stage.processor(self.context)
+
+    def take(self, fact: Fact, *, timestamp: int = STAMP) -> list[PointEvent]:
+        kind = TOPIC_OF_TYPE[type_name(type(fact))]
+        return self.take_record(kind, fact.subject.encode(), msgspec.json.encode(fact), timestamp=timestamp)
+
+    def take_record(
+        self,
+        kind: str,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        timestamp: int = STAMP,
+        headers: Headers | None = None,
+    ) -> list[PointEvent]:
+        """Give it a record; returns the events that were written."""
+        topic = next(topic for topic, known in self.stage.kinds.items() if known == kind)
+        record = StoredRecord(self.offset, timestamp, key, value, headers or [])
+        self.offset += 1
+        _, event = self.processor.decode(topic, record)
+        before = len(self.events())
+        self.processor.process(topic, record, event)
+        return self.events()[before:]
+
+    def advance(self, at: str) -> list[PointEvent]:
+        before = len(self.events())
+        self.processor.advance(given.ms(at))
+        return self.events()[before:]
+
+    def events(self) -> list[PointEvent]:
+        written = {topic: outputs for topic, _, outputs in self.context.written()}
+        return [point_events.decode(value or b"") for _, value, _ in written.get(self.stage.events_topic, [])]
+
+    def letters(self) -> list[tuple[bytes | None, bytes | None, Verdict]]:
+        written = {topic: outputs for topic, _, outputs in self.context.written()}
+        letters = written.get(self.stage.dead_letters_topic, [])
+        return [(key, value, verdict(headers)) for key, value, headers in letters]
+
+    def commit(self) -> dict[bytes, bytes]:
+        changes = self.table.changes()
+        self.table.committed(changes)
+        self.processor.committed()
+        self.context.clear()
+        return dict(changes)
+
+    def restart(self) -> None:
+        """As after a crash: what was committed, and the partition's time."""
+        time, stored = self.processor.time, list(self.table.committed_items())
+        self.table = Table(self.stage.codec)
+        for key, value in stored:
+            self.table.restore(key, value)
+        self._begin()
+        self.processor.time = time
+        self.processor.restored()
+
+    def account(self, customer: str = "c-1") -> Account:
+        entry: Entry = self.table.get(customer.encode())
+        return entry.account
+
+
+def types(events: list[PointEvent]) -> list[str]:
+    return [event.type for event in events]
+
+
+# -- topics ---------------------------------------------------------------------------------------------
+
+
+def test_it_reads_every_topic_of_the_contract_under_the_deployment_s_names() -> None:
+    assert set(INPUTS) == set(ACCEPTED)
+    stage = LedgerStage(Settings(topic_prefix="blue.", app_id="mall"), given.RULES, 3, CountSink())
+    assert stage.inputs == tuple(f"blue.{kind}" for kind in INPUTS)
+    assert (stage.events_topic, stage.dead_letters_topic) == ("blue.points-events", "blue.dead-letters")
+    assert stage.changelog == "blue.mall-ledger-changelog"
+    assert stage.name == "ledger"  # part of the transactional id: it must never change
+
+
+def test_events_go_out_on_the_partition_that_the_customer_came_on() -> None:
+    number = partition_of(b"c-1", 4)
+    partition = Partition(settings=Settings(topic_prefix="blue."), partitions=4, number=number)
+    partition.take(given.order_paid("o1", "2026-01-15 10:00", 10000))
+    ((topic, where, outputs),) = partition.context.written()
+    assert (topic, where) == ("blue.points-events", number)
+    assert {key for key, _, _ in outputs} == {b"c-1"}
+
+
+# -- one event ------------------------------------------------------------------------------------------
+
+
+def test_an_account_is_stored_once_however_many_events_it_had() -> None:
+    partition = Partition(given.PLAIN)
+    for number in range(3):
+        partition.take(given.order_paid(f"o{number}", f"2026-01-15 10:0{number}", 10000))
+    changes = partition.commit()
+    assert list(changes) == [b"c-1"]
+    assert EntryCodec().decode(changes[b"c-1"]).account.available == 300
+
+
+def test_a_repeat_changes_and_writes_nothing() -> None:
+    partition = Partition(given.PLAIN)
+    order = given.order_paid("o1", "2026-01-15 10:00", 10000)
+    partition.take(order)
+    partition.commit()
+    assert partition.take(order) == []
+    assert not partition.table.has_changes
+    partition.commit()
+    assert partition.sink.taken[-1][1].duplicates == 1
+
+
+def test_a_repeat_after_a_restart_changes_nothing_either() -> None:
+    partition = Partition(given.PLAIN)
+    order = given.order_paid("o1", "2026-01-15 10:00", 10000)
+    partition.take(order)
+    partition.commit()
+    partition.restart()
+    assert partition.take(order) == []
+    assert partition.account().available == 100
+
+
+# -- what is set aside ----------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_read_becomes_a_dead_letter_with_its_bytes_key_headers_and_place() -> None:
+    partition = Partition()
+    partition.offset = 7
+    partition.take_record("orders", b"c-1", b"{not json", timestamp=123, headers=[("trace", b"t")])
+    ((topic, _, ((key, value, headers),)),) = partition.context.written()
+    assert (topic, key, value) == ("dead-letters", b"c-1", b"{not json")
+    assert headers[0] == ("trace", b"t")
+    told = verdict(headers)
+    assert (told.place.topic, told.place.partition, told.place.offset) == ("orders", 0, 7)
+    assert (told.place.timestamp_ms, told.reason) == (123, "not_json")
+    assert not partition.table.has_changes
+
+
+def test_a_tombstone_and_a_record_without_a_key_are_set_aside_as_they_are() -> None:
+    partition = Partition()
+    value = msgspec.json.encode(given.check_in("x1", "2026-01-15 10:00"))
+    partition.take_record("check-ins", b"c-1", None)
+    partition.take_record("check-ins", None, value)
+    assert [(k, v, told.reason) for k, v, told in partition.letters()] == [
+        (b"c-1", None, "empty_record"),
+        (None, value, "missing_key"),
+    ]
+
+
+@pytest.mark.parametrize("partitions", [2, 3, 12])
+def test_a_customer_on_the_wrong_partition_is_set_aside(partitions: int) -> None:
+    right = partition_of(b"c-1", partitions)
+    for number in range(partitions):
+        partition = Partition(partitions=partitions, number=number)
+        partition.take(given.order_paid("o1", "2026-01-15 10:00"))
+        reasons = [str(told.reason) for _, _, told in partition.letters()]
+        assert reasons == ([] if number == right else ["wrong_partition"])
+        assert bool(partition.events()) == (number == right)
+
+
+def test_another_currency_is_set_aside() -> None:
+    order = given.order_paid("o1", "2026-01-15 10:00")
+    partition = Partition()
+    partition.take(msgspec.structs.replace(order, data=msgspec.structs.replace(order.data, currency="USD")))
+    ((_, _, told),) = partition.letters()
+    assert (told.reason, "CNY" in told.message) == ("wrong_currency", True)
+
+
+def test_a_fact_beyond_the_retention_is_set_aside_and_one_at_its_very_end_is_not() -> None:
+    partition = Partition(given.PLAIN)
+    partition.take(given.order_paid("o1", "2026-01-15 10:00", subject="c-2"))
+    days = given.PLAIN.retention_ms // 86_400_000
+    assert days == 800
+    partition.take(given.order_paid("o2", "2023-11-07 10:00"))  # 800 days before
+    assert partition.letters() == []
+    partition.take(given.order_paid("o3", "2023-11-07 09:59:59.999"))
+    assert [str(told.reason) for _, _, told in partition.letters()] == ["too_old"]
+
+
+def test_a_record_whose_processing_failed_is_set_aside_with_the_error() -> None:
+    partition = Partition()
+    record = StoredRecord(3, STAMP, b"c-1", b"value")
+    partition.processor.refuse("orders", record, "processing orders@3 raised KeyError('x')")
+    ((key, value, told),) = partition.letters()
+    assert (key, value, told.reason) == (b"c-1", b"value", "processing_failed")
+    assert told.message == "processing orders@3 raised KeyError('x')"
+
+
+# -- time -----------------------------------------------------------------------------------------------
+
+
+def test_an_event_moves_the_partition_s_time_but_not_past_the_broker_s() -> None:
+    """A wrong clock somewhere moves nobody else's holds."""
+    partition = Partition(given.PLAIN)
+    partition.take(given.order_paid("o1", "2026-01-15 10:00"))
+    partition.take(given.hold_points("h1", "2026-01-15 10:01", 100))
+    noon = given.ms("2026-01-15 10:20")
+    wrong = given.check_in("x1", "2026-01-16 03:00", subject="c-2")
+    assert types(partition.take(wrong, timestamp=noon)) == ["point-granted"]
+    assert partition.processor.time == noon
+    right = given.check_in("x2", "2026-01-15 10:31", subject="c-3")
+    assert types(partition.take(right, timestamp=given.ms("2026-01-15 10:31"))) == [
+        "point-released",
+        "point-granted",
+    ]
+
+
+def test_a_late_event_and_a_refused_one_do_not_move_it() -> None:
+    partition = Partition(given.PLAIN)
+    partition.take(given.check_in("x1", "2026-01-15 10:00"))
+    partition.take(given.check_in("x2", "2026-01-14 10:00"))
+    refused = given.order_paid("o1", "2026-03-01 10:00")
+    partition.take(
+        msgspec.structs.replace(refused, data=msgspec.structs.replace(refused.data, currency="USD"))
+    )
+    partition.take_record("orders", b"c-1", b"{")
+    assert partition.processor.time == given.ms("2026-01-15 10:00")
+
+
+def test_a_repeat_moves_it_and_what_falls_due_happens() -> None:
+    partition = Partition(given.PLAIN)
+    later = given.check_in("x1", "2026-01-15 12:00", subject="c-2")
+    partition.take(later, timestamp=given.ms("2026-01-15 10:00"))
+    partition.take(given.order_paid("o1", "2026-01-15 10:00"))
+    partition.take(given.hold_points("h1", "2026-01-15 10:00", 100))
+    assert types(partition.take(later)) == ["point-released"]
+
+
+def test_what_falls_due_comes_in_the_order_of_its_instant_over_all_customers() -> None:
+    partition = Partition(given.PLAIN)
+    for number in (3, 1, 2):
+        who = f"c-{number}"
+        partition.take(given.order_paid(f"o{number}", "2026-01-15 10:00", subject=who))
+        partition.take(given.hold_points(f"h{number}", f"2026-01-15 10:0{number % 3}", 100, subject=who))
+    released = partition.advance("2026-01-15 10:32")
+    assert [(event.subject, str(event.time)[11:16]) for event in released] == [
+        *(("c-3", "02:30"), ("c-1", "02:31"), ("c-2", "02:32")),
+    ]
+    assert partition.processor.time == given.ms("2026-01-15 10:32")
+
+
+def test_after_a_restart_things_fall_due_as_before() -> None:
+    def history(partition: Partition) -> None:
+        partition.take(given.order_paid("o1", "2026-01-15 10:00"))
+        partition.take(given.order_paid("o2", "2026-01-15 10:00", subject="c-2"))
+        partition.take(given.hold_points("h1", "2026-01-15 10:01", 100))
+        partition.commit()
+
+    straight, restarted = Partition(given.PLAIN), Partition(given.PLAIN)
+    history(straight)
+    history(restarted)
+    restarted.restart()
+    expected = straight.advance("2027-02-01 00:00")
+    assert types(expected)[0] == "point-released"
+    assert types(expected).count("point-expired") == 2
+    assert restarted.advance("2027-02-01 00:00") == expected
+
+
+def test_the_stored_instant_is_that_of_the_timer_and_never_too_late() -> None:
+    partition = Partition(given.PLAIN)
+    partition.take(given.order_paid("o1", "2026-01-15 10:00"))
+    stored = partition.commit()[b"c-1"]
+    assert int.from_bytes(stored[:8], "big") == expiry.next_due(partition.account(), given.PLAIN)
+    partition.take(given.hold_points("h1", "2026-01-15 10:01", 100))
+    stored = partition.commit()[b"c-1"]
+    assert int.from_bytes(stored[:8], "big") == given.ms("2026-01-15 10:31")
+
+
+def test_an_account_with_nothing_due_is_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = msgspec.structs.replace(given.PLAIN, expiry=msgspec.structs.replace(given.EXPIRY, policy="never"))
+    partition = Partition(never)
+    partition.take(given.order_paid("o1", "2026-01-15 10:00"))
+    stored = partition.commit()[b"c-1"]
+    assert int.from_bytes(stored[:8], "big") == NEVER
+    partition.restart()
+    monkeypatch.setattr(EntryCodec, "decode", lambda *_: pytest.fail("decoded"))
+    assert partition.advance("2090-01-01 00:00") == []
+
+
+# -- the law, and what is counted -----------------------------------------------------------------------
+
+
+def test_an_account_that_breaks_the_law_raises_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = decide.apply
+
+    def losing(account: Account, *args: Any) -> list[PointEvent]:
+        events = apply(account, *args)
+        account.available -= 1
+        return events
+
+    partition = Partition(given.PLAIN)
+    monkeypatch.setattr(decide, "apply", losing)
+    with pytest.raises(UnbalancedAccountError, match="c-1: 1 points are unexplained"):
+        partition.take(given.order_paid("o1", "2026-01-15 10:00"))
+    assert partition.sink.violations == 1
+    assert partition.events() == []
+    assert not partition.table.has_changes
+
+
+def test_a_defect_in_what_falls_due_is_no_record_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = Partition(given.PLAIN)
+    partition.take(given.order_paid("o1", "2026-01-15 10:00"))
+    partition.take(given.hold_points("h1", "2026-01-15 10:01", 100))
+
+    def failing(*_: Any) -> list[PointEvent]:
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(expiry, "settle_next", failing)
+    with pytest.raises(TimerFailedError, match=r"customer c-1 .*a defect"):
+        partition.take(given.check_in("x1", "2026-01-15 11:00", subject="c-2"))
+
+
+def test_counts_are_handed_over_with_the_commit_and_begin_anew() -> None:
+    partition = Partition(given.PLAIN)
+    order: Incoming = given.order_paid("o1", "2026-01-15 10:00", 10000)
+    partition.take(order)
+    partition.take(order)
+    partition.take(given.hold_points("h1", "2026-01-15 10:01", 100))
+    partition.take(given.hold_points("h2", "2026-01-15 10:02", 900))
+    partition.take_record("orders", b"c-1", b"{")
+    assert partition.sink.taken == []
+    partition.commit()
+    ((number, counts),) = partition.sink.taken
+    assert number == 0
+    assert Counter({kind.__name__: n for kind, n in counts.events_in.items()}) == {
+        "OrderPaid": 2,
+        "HoldPoints": 2,
+    }
+    assert counts.events_out == {"point-granted": 1, "point-held": 1, "command-rejected": 1}
+    assert counts.points == {"point-granted": 100, "point-held": 100}
+    assert counts.rejections == {"insufficient_points": 1}
+    assert counts.dead_letters == {"not_json": 1}
+    assert counts.duplicates == 1
+    partition.commit()
+    assert partition.sink.taken[1][1].events_in == {}
+
+
+def test_the_codec_gives_back_what_it_was_given() -> None:
+    account = Account(available=5, granted=5, lots=[Lot("g.0", 5, 1, 2)])
+    entry = EntryCodec().decode(EntryCodec().encode(Entry(account, 77)))
+    assert entry.account == account
+    assert entry.scheduled is None  # the timer may have moved on since
