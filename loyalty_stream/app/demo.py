@@ -4,6 +4,7 @@ It must not know what the figures mean (`demo_summary`) nor how options are writ
 """
 
 import asyncio
+import os
 import secrets
 import signal
 import sys
@@ -179,7 +180,8 @@ def _start_worker(stand: _Stand, stack: ExitStack) -> BoundProcess:
         "--session-timeout": settings.session_timeout,
     }.items():
         command += [option, str(value)]
-    worker = BoundProcess(command, stand.directory / "worker.log")
+    env = {**os.environ, "TMPDIR": str(stand.directory)}  # Faust's data directory goes with the demo's
+    worker = BoundProcess(command, stand.directory / "worker.log", env)
     stack.callback(worker.terminate, within_s=_WORKER_STOPS_WITHIN_S)
     return worker
 
@@ -278,7 +280,8 @@ def _interruptible() -> Iterator[None]:
     """SIGTERM ends the demo as Ctrl-C does; the handlers are as before afterwards."""
 
     def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
+        # Not `raise KeyboardInterrupt`: within asyncio.run it would end up in any task, and could be lost there.
+        signal.raise_signal(signal.SIGINT)
 
     before = {number: signal.getsignal(number) for number in _ENDING}
     signal.signal(signal.SIGTERM, interrupt)
@@ -291,7 +294,8 @@ def _interruptible() -> Iterator[None]:
 
 def _bars() -> Progress:
     columns = (TextColumn("{task.description:11}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _tail(log: Path) -> str:

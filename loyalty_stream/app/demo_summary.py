@@ -191,7 +191,7 @@ def _proof(
     table.add_row(
         "conservation",
         _yes(not report.unbalanced),
-        f"in each account after each of {report.events:,} events",
+        f"held after each of {report.events:,} events",
     )
     table.add_row("guarantee in force", run.guarantee.replace("_", " "), "")
     took = report.last_written_ms - report.first_written_ms
@@ -214,7 +214,7 @@ def further(console: Console, settings: Settings, *, keep: bool) -> None:
     """Say how to look further."""
     if not keep:
         console.print(
-            "Look around with `loyalty-stream demo --keep`, which leaves broker and worker running."
+            "To look around: `loyalty-stream demo --keep` leaves broker and worker running.", soft_wrap=True
         )
         return
     where = [f"--bootstrap-servers {settings.bootstrap_servers}"]

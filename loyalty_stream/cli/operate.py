@@ -121,7 +121,8 @@ def _verified(settings: Settings) -> Any:
 
     from loyalty_stream.app import verify as proof  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("folding the point events", total=1.0)
         return asyncio.run(proof.verify(settings, progress=lambda share: bar.update(task, completed=share)))
 
