@@ -123,8 +123,8 @@ def test_types_picks_types_and_says_so_when_there_is_no_such(programme: Path) ->
 def test_balances_writes_one_line_for_each_customer_instead(programme: Path) -> None:
     result = run(
         programme,
-        order_line(1, 0, "c-20"),
-        order_line(2, 1, "c-3"),
+        order_line(2, 0, "c-3"),
+        order_line(1, 1, "c-20"),
         line(given.hold_points("h1", "2026-01-15 10:02", 100, subject="c-20")),
         line(given.confirm_hold("x1", "2026-01-15 10:03", "h1", subject="c-20")),
         line(given.order_paid("o3", "2026-01-15 10:04", 25000, subject="c-20")),
@@ -279,28 +279,36 @@ def test_a_time_far_ahead_is_fine_because_no_broker_says_what_time_it_is(program
     assert run(programme, order_line(1).replace(b"2026-", b"2926-")).status == 0
 
 
+@pytest.mark.parametrize("store_every", [1, 2, 3, 10_000])
 def test_a_line_on_which_the_ledger_fails_is_set_aside_and_the_others_are_applied_once(
-    programme: Path, monkeypatch: pytest.MonkeyPatch
+    programme: Path, monkeypatch: pytest.MonkeyPatch, store_every: int
 ) -> None:
     apply = decide.apply
+    applied: list[str] = []
 
     def failing(account: Account, fact: Incoming, *args: Any) -> list[PointEvent]:
+        applied.append(fact.id)
         events = apply(account, fact, *args)
         if fact.id == "o13":
             raise RuntimeError("a defect")
         return events
 
     monkeypatch.setattr(decide, "apply", failing)
+    monkeypatch.setattr(replay, "STORE_EVERY_LINES", store_every)
     hold = line(given.hold_points("h1", "2026-01-15 10:02", 100))
-    result = run(
-        programme, order_line(1), b"{", order_line(13, 1), hold, order_line(2, 40), order_line(13, 41)
-    )
+    late = line(given.hold_points("h2", "2026-01-15 10:01", 100))  # over at once, by the latest time seen
+    before, after = [order_line(1), b"{"], [hold, order_line(2, 40)]
+    result = run(programme, *before, order_line(13, 1), *after, order_line(13, 41), late, order_line(3, 41))
     assert result.err[1:] == [
         "line 3: processing_failed: applying it raised RuntimeError('a defect')",
         "line 6: processing_failed: applying it raised RuntimeError('a defect')",
     ]
+    # Only what came after the accounts were last put back has to be done again.
+    again = {1: 0, 2: 1, 3: 3, 10_000: 4}[store_every]
+    assert len(applied) == 7 + again
     monkeypatch.setattr(decide, "apply", apply)
-    assert result.out == run(programme, order_line(1), hold, order_line(2, 40)).out
+    assert result.out == run(programme, *before, *after, late, order_line(3, 41)).out
+    assert result.brief[-3:-1] == [("point-held", "c-1", 100), ("point-released", "c-1", 100)]
 
 
 # -- as in production -----------------------------------------------------------------------------------
