@@ -5,6 +5,7 @@ answers what a task asks of its consumer group.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -21,6 +22,8 @@ from loyalty_stream.engine.log import Batch, FencedError, Guarantee, LogError
 from loyalty_stream.engine.tasks import Tasks
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
 """How long a fetch waits for records; then partitions that have room again are asked too."""
@@ -110,17 +113,25 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 )
         return batches
 
-    async def align(self, partitions: set[TopicPartition]) -> None:
-        """Read on from the committed offsets, from the beginning where there are none."""
-        await self.call_thread(self._align, self._ensure_consumer(), partitions)
+    async def align(self, partitions: set[TopicPartition]) -> bool:
+        """Read on from the committed offsets, from the beginning where there are none; False: try again."""
+        aligned: bool = await self.call_thread(self._align, self._ensure_consumer(), partitions)
+        return aligned
 
-    async def _align(self, consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
-        for tp in partitions & consumer.assignment():
-            offset = await consumer.committed(tp)
-            if offset is None:
-                await consumer.seek_to_beginning(tp)
-            else:
-                consumer.seek(tp, offset)
+    async def _align(self, consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> bool:
+        for tp in partitions:
+            try:
+                offset = await consumer.committed(tp)
+                if tp not in consumer.assignment():
+                    return False  # revoked while we asked: there will be a new assignment to align
+                if offset is not None:
+                    consumer.seek(tp, offset)
+                elif not await consumer.seek_to_beginning(tp):
+                    return False
+            except KafkaError as error:
+                logger.warning("aligning %s: %r; trying again", tp, error)
+                return False
+        return True
 
     async def heartbeat(self) -> bool:
         """Whether the coordinator knows this member in this generation."""
@@ -160,8 +171,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                     continue
                 epoch = tasks.epoch
                 if aligned != epoch:
-                    await self._thread.align(self._partitions(tasks))
-                    aligned = epoch
+                    aligned = await self._align(tasks)
                     continue
                 wanted = {tp for tp in self._partitions(tasks) if tasks.has_room(tp.topic, tp.partition)}
                 if not wanted:
@@ -180,6 +190,14 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         except asyncio.CancelledError:
             if not self.transport.app.should_stop:
                 raise
+
+    async def _align(self, tasks: Tasks) -> int:
+        """The epoch for which positions are the committed offsets now; -1: none, after a pause."""
+        epoch = tasks.epoch
+        if await self._thread.align(self._partitions(tasks)):
+            return epoch
+        await asyncio.sleep(POLL_SECONDS)
+        return -1
 
     def _partitions(self, tasks: Tasks) -> set[TopicPartition]:
         return {TopicPartition(topic, partition) for topic, partition in tasks.sources}
