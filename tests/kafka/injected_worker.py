@@ -1,0 +1,133 @@
+"""The worker as a program, with faults at chosen steps of chosen transactions: run as a subprocess by the tests.
+
+argv[1] is JSON: `settings`, and optionally `faults` (transaction, step, signal), `gate` (a file without which
+no restore begins) and `announce` (log each batch that is delivered before its task is ready).
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from loyalty_stream.app.settings import Settings
+from loyalty_stream.app.worker import run
+from loyalty_stream.engine.kafka_log import KafkaLog
+from loyalty_stream.engine.task import Clock
+from loyalty_stream.programme.compile import compile_rules
+from loyalty_stream.programme.load import load_programme
+
+STEPS = ("begun", "appended", "offsets added", "sent", "committing", "committed")
+"""Where a fault may strike, in the order of a transaction; `committing`: the commit is on its way."""
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {
+        "stdout": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"}
+    },
+    "root": {"level": "INFO", "handlers": ["stdout"]},
+}
+
+
+def say(text: str) -> None:
+    """For the test, in the log, now."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+class Faults:
+    """Strikes at the first time that its step is reached in or after its transaction, counted over all tasks."""
+
+    def __init__(self, faults: list[dict]) -> None:
+        assert all(fault["step"] in STEPS for fault in faults)
+        self.faults = faults
+        self.transactions = 0
+
+    def reach(self, step: str) -> None:
+        if self.faults and self.due(step):
+            fault = self.faults.pop(0)
+            say(f"FAULT {fault['signal']} at {step} of transaction {self.transactions}")
+            os.kill(os.getpid(), signal.Signals[fault["signal"]])
+
+    def due(self, step: str) -> bool:
+        fault = self.faults[0] if self.faults else None
+        return fault is not None and fault["step"] == step and self.transactions >= fault["transaction"]
+
+
+def inject(faults: Faults) -> None:
+    """Wrap the log's steps. Their names are the engine's own: one that is renamed fails here, loudly."""
+    begin, append, add_offsets = KafkaLog.begin, KafkaLog.append, KafkaLog.add_offsets
+    await_sent, bounded, commit = KafkaLog._await_sent, KafkaLog._bounded, KafkaLog.commit
+
+    async def begin_and_reach(self):
+        await begin(self)
+        faults.transactions += 1
+        faults.reach("begun")
+
+    async def append_and_reach(self, *args):
+        await append(self, *args)
+        faults.reach("appended")
+
+    async def add_offsets_and_reach(self, offsets):
+        await add_offsets(self, offsets)
+        faults.reach("offsets added")
+
+    async def await_sent_and_reach(self):
+        await await_sent(self)
+        faults.reach("sent")
+
+    async def bounded_and_reach(self, awaitable, what):
+        if what == "committing" and faults.due("committing"):
+            awaitable = asyncio.ensure_future(awaitable)
+            for _ in range(3):  # turns of the loop: the request may have left, its answer is not here
+                await asyncio.sleep(0)
+            faults.reach("committing")
+        return await bounded(self, awaitable, what)
+
+    async def commit_and_reach(self):
+        await commit(self)
+        faults.reach("committed")
+
+    KafkaLog.begin = begin_and_reach
+    KafkaLog.append = append_and_reach
+    KafkaLog.add_offsets = add_offsets_and_reach
+    KafkaLog._await_sent = await_sent_and_reach
+    KafkaLog._bounded = bounded_and_reach
+    KafkaLog.commit = commit_and_reach
+
+
+def hold_restores(gate: Path) -> None:
+    """No restore begins before the file is there; records that are delivered meanwhile are announced."""
+    changelog, deliver = KafkaLog.changelog, KafkaLog.deliver
+
+    async def changelog_after_gate(self):
+        while not gate.exists():  # noqa: ASYNC110, ASYNC240 - another process makes the file
+            await asyncio.sleep(0.05)
+        async for chunk in changelog(self):
+            yield chunk
+
+    def deliver_and_announce(self, batch):
+        if batch.records and not gate.exists():
+            say(f"DELIVERED {len(batch.records)} of {batch.topic}-{batch.partition} before ready")
+        deliver(self, batch)
+
+    KafkaLog.changelog = changelog_after_gate
+    KafkaLog.deliver = deliver_and_announce
+
+
+def main() -> None:
+    given = json.loads(sys.argv[1])
+    settings = Settings(
+        **{**given["settings"], "clock": Clock(given["settings"]["clock"])},
+    )
+    inject(Faults(given.get("faults", [])))
+    if given.get("gate"):
+        hold_restores(Path(given["gate"]))
+    sys.exit(run(settings, compile_rules(load_programme(Path(settings.programme))), logging_config=LOGGING))
+
+
+if __name__ == "__main__":
+    main()

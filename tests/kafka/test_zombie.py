@@ -1,0 +1,35 @@
+"""A worker that sleeps in mid-transaction until another has its partitions: it must not commit when it wakes."""
+
+import random
+import signal
+
+import pytest
+from deployment import PARTITIONS, Deployment
+from story import endless_story
+from verifier import verify_outputs, verify_tables
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.mark.parametrize("step", ["sent", "committed"])
+def test_zombie(deployment: Deployment, seed: int, step: str) -> None:
+    fault = ("SIGSTOP", random.Random(seed).randrange(5, 40), step)
+    zombie = deployment.worker("zombie", faults=[fault], batch_records=200)
+    zombie.wait_until(lambda: len(zombie.ready_partitions()) == PARTITIONS, "the zombie-to-be at work")
+    deployment.feed(endless_story(seed))
+    zombie.wait_stopped()
+    heir = deployment.worker("heir", batch_records=200)
+    heir.wait_until(lambda: len(heir.ready_partitions()) == PARTITIONS, "all partitions at the heir")
+    deployment.wait_for_progress(2_000, by=heir)
+    asleep = len(zombie.text)
+    zombie.signal(signal.SIGCONT)
+    noticed = ("; starting over", "member_id was not recognized")
+    zombie.wait_until(lambda: any(each in zombie.text[asleep:] for each in noticed), "the zombie noticed")
+    zombie.wait_until(zombie.ready_partitions, "the zombie is a worker again")
+    deployment.wait_for_progress(1_000, by=heir)
+    deployment.finish_feeding()
+    deployment.wait_done(heir)
+    heir.terminate()
+    zombie.terminate()
+    report = verify_outputs(deployment.facts, deployment.outputs())
+    verify_tables(report.customers, deployment.changelog(), report.times)
