@@ -40,6 +40,7 @@ _EMBEDDED_SESSION_SECONDS: Final = 10.0  # a join takes half of it there, docs/l
 _ASK_EVERY_S: Final = 0.2
 _STALLED_AFTER_S: Final = 120.0
 _WORKER_STOPS_WITHIN_S: Final = 30.0
+_WORKER_LOG: Final = "worker.log"
 _LAST_WORDS: Final = 25
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 _DAY_US: Final = 86_400_000_000
@@ -115,9 +116,10 @@ def _run(prepared: PreparedImport, options: DemoOptions, console: Console, stack
     console.print()
     facts = Run(prepared.fact_count, guarantee, options.speed, time.monotonic() - started)
     sound = summarize(console, summary, prepared.report, report, facts)
-    further(console, settings, keep=options.keep)
     if options.keep:
-        _stay(worker)
+        _stay(console, stand, worker)
+    else:
+        further(console, settings, keep=False)
     return 0 if sound else 1
 
 
@@ -181,7 +183,7 @@ def _start_worker(stand: _Stand, stack: ExitStack) -> BoundProcess:
     }.items():
         command += [option, str(value)]
     env = {**os.environ, "TMPDIR": str(stand.directory)}  # Faust's data directory goes with the demo's
-    worker = BoundProcess(command, stand.directory / "worker.log", env)
+    worker = BoundProcess(command, stand.directory / _WORKER_LOG, env)
     stack.callback(worker.terminate, within_s=_WORKER_STOPS_WITHIN_S)
     return worker
 
@@ -221,14 +223,13 @@ async def _publish_paced(prepared: PreparedImport, settings: Settings, speed: fl
 def _wait_until_applied(prepared: PreparedImport, stand: _Stand, worker: BoundProcess, bars: Progress) -> str:
     """Wait for the worker to have committed every fact; returns the guarantee that it says is in force."""
     bar = bars.add_task("applying", total=prepared.fact_count)
-    log = stand.directory / "worker.log"
     applied, guarantee, moved = 0, "", time.monotonic()
     while applied < prepared.fact_count:
         if worker.exit_code is not None:
-            raise WorkerBrokeDownError(f"the worker ended with {worker.exit_code}:\n{_tail(log)}")
+            raise WorkerBrokeDownError(f"the worker ended with {worker.exit_code}:\n{_tail(stand.directory)}")
         if time.monotonic() - moved > _STALLED_AFTER_S:
             raise WorkerBrokeDownError(
-                f"the worker stalls at {applied} of {prepared.fact_count}:\n{_tail(log)}"
+                f"the worker stalls at {applied} of {prepared.fact_count}:\n{_tail(stand.directory)}"
             )
         time.sleep(_ASK_EVERY_S)
         with suppress(OSError):  # it is still starting
@@ -266,10 +267,13 @@ def _verify(settings: Settings, summary: Summary, bars: Progress) -> VerifyRepor
     )
 
 
-def _stay(worker: BoundProcess) -> None:
+def _stay(console: Console, stand: _Stand, worker: BoundProcess) -> None:
+    """Until Ctrl-C, which is the end that was announced, not an interruption."""
     with suppress(KeyboardInterrupt):
+        further(console, stand.settings, keep=True)
         while worker.exit_code is None:
             time.sleep(1.0)
+        raise WorkerBrokeDownError(f"the worker ended with {worker.exit_code}:\n{_tail(stand.directory)}")
 
 
 # -- around them ----------------------------------------------------------------------------------------
@@ -298,6 +302,7 @@ def _bars() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _tail(log: Path) -> str:
+def _tail(directory: Path) -> str:
+    log = directory / _WORKER_LOG
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     return "\n".join(lines[-_LAST_WORDS:])
