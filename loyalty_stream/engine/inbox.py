@@ -6,6 +6,7 @@ of one topic does not run ahead of the others; a topic that is read to its end h
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -83,8 +84,9 @@ class Inbox:
             while items and len(ready) < limit and items[0][0] <= horizon:
                 ready.append(items.popleft())
         else:
-            # Each queue is sorted, so the sort is a merge; being stable it keeps every topic's own order.
-            ready = [item for queue in waiting for item in queue.items if item[0] <= horizon]
+            # Each queue is sorted, so the sort is a merge; being stable it keeps every topic's own order. What lies
+            # behind the first `limit` of a queue can't be among the first of all.
+            ready = [item for queue in waiting for item in islice(queue.items, limit) if item[0] <= horizon]
             ready.sort(key=itemgetter(0))
             del ready[limit:]
             for _, topic, _, _ in ready:
