@@ -33,6 +33,8 @@ from tests.engine.histories import POISON, Sent, at_random, bad_records, behavio
 SETTINGS = Settings()
 STAMP = given.ms("2030-01-01 00:00:00")
 """The broker's clock: later than every event, so that it moves nothing."""
+WALL = given.ms("2029-01-01 00:00:00")
+"""The wall clock, where it is used: later than all that falls due."""
 
 SEEDS = (11, 12, 13)
 HISTORIES: dict[str, list[Sent]] = {
@@ -62,12 +64,19 @@ class _Stage(LedgerStage):
         return _PoisonedProcessor(self, context)
 
 
-def new_task(broker: MemoryBroker, batch_records: int = 4, read_records: int = 3) -> PartitionTask:
+def new_task(
+    broker: MemoryBroker, batch_records: int = 4, read_records: int = 3, clock: Clock = Clock.EVENTS
+) -> PartitionTask:
     """Few records a transaction, so that a history takes many."""
     stage = _Stage(SETTINGS, given.RULES, 1, CountSink())
     log = MemoryLog(broker, stage.name, 0, stage.inputs, stage.changelog, read_records)
     options = TaskOptions(
-        batch_records=batch_records, clock=Clock.EVENTS, tick=3_600, patience=3_600, backoff=(0, 0)
+        batch_records=batch_records,
+        clock=clock,
+        wall_ms=lambda: WALL,
+        tick=0 if clock is Clock.WALL else 3_600,
+        patience=3_600,
+        backoff=(0, 0),
     )
     return PartitionTask(stage, 0, log, options, Silent())
 
@@ -83,6 +92,12 @@ def broker_with(history: Sequence[Sent], *, transactions: bool = True) -> Memory
 def all_read(broker: MemoryBroker) -> bool:
     ends: dict[str, int] = broker.inputs  # type: ignore[attr-defined]
     return all(broker.offsets.get(("ledger", topic, 0), 0) == end for topic, end in ends.items())
+
+
+def at_wall_time(broker: MemoryBroker) -> bool:
+    """Everything is read, and what the wall clock makes fall due is committed."""
+    times = [record.value for record in _log(broker, SETTINGS.changelog) if record.key == TIME_KEY]
+    return all_read(broker) and times[-1] == b"%d" % WALL
 
 
 @dataclass
@@ -124,17 +139,23 @@ def _check_timer(value: bytes) -> None:
 
 
 def run(
-    history: Sequence[Sent], stops: Collection[int] = (), *, transactions: bool = True, **sizes: int
+    history: Sequence[Sent],
+    stops: Collection[int] = (),
+    *,
+    transactions: bool = True,
+    clock: Clock = Clock.EVENTS,
+    **sizes: int,
 ) -> Outcome:
     """Work a history off; at each of the steps `stops`, counted over all tasks, the task is gone."""
     broker = broker_with(history, transactions=transactions)
+    done = all_read if clock is Clock.EVENTS else at_wall_time
     steps: Counter[str] = Counter()
     stopped = 0
     while True:
-        task = new_task(broker, **sizes)
+        task = new_task(broker, clock=clock, **sizes)
 
         def on_step(step: str, task: PartitionTask = task) -> None:
-            if step == "read" and all_read(broker):
+            if step == "read" and done(broker):
                 task.stop()
                 return
             steps[step] += 1
@@ -265,6 +286,21 @@ def test_a_stop_at_any_step_without_transactions_repeats_outputs_only_as_they_we
     assert repeated > 0  # or the test would show nothing
     record_property("steps", total)
     _report(f"{name}: stopped at each of {total} steps without transactions: {repeated} events came twice")
+
+
+@every_history
+def test_a_stop_at_any_step_under_the_wall_clock_leaves_each_record_exactly_once(name: str) -> None:
+    """Read to the end, the wall clock makes the rest fall due, in a transaction without input."""
+    expected = run(HISTORIES[name], clock=Clock.WALL)
+    by_events = unstopped(name)
+    assert expected.events[: len(by_events.events)] == by_events.events
+    assert len(expected.events) > len(by_events.events)
+    total = expected.steps.total()
+    for step in range(1, total + 1):
+        assert run(HISTORIES[name], {step}, clock=Clock.WALL) == expected, (
+            f"stopped at step {step} of {total}"
+        )
+    _report(f"{name}: stopped at each of {total} steps under the wall clock: identical")
 
 
 # -- zombies --------------------------------------------------------------------------------------------
