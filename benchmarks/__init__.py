@@ -1,0 +1,1 @@
+"""Benchmarks: programs that measure the real thing on a real Kafka and print ratios. Never a test."""

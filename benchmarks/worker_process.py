@@ -1,0 +1,20 @@
+"""The worker as the command line runs it, with the benchmarks' programme, in a process that can be measured."""
+
+import json
+import sys
+
+from benchmarks.workload import PROGRAMME, rules
+from loyalty_stream.app import worker
+from loyalty_stream.app.settings import Settings
+from loyalty_stream.cli.logs import logging_config
+from loyalty_stream.engine.task import Clock
+
+
+def main() -> int:
+    """Run until SIGTERM; the argument is an object of settings."""
+    settings = Settings(programme=PROGRAMME, clock=Clock.EVENTS, **json.loads(sys.argv[1]))
+    return worker.run(settings, rules(), logging_config=logging_config("warning"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
