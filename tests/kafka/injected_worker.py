@@ -15,6 +15,7 @@ from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.worker import run
 from loyalty_stream.engine.kafka_log import KafkaLog
 from loyalty_stream.engine.task import Clock
+from loyalty_stream.engine.tasks import Tasks
 from loyalty_stream.programme.compile import compile_rules
 from loyalty_stream.programme.load import load_programme
 
@@ -101,7 +102,7 @@ def inject(faults: Faults) -> None:
 
 def hold_restores(gate: Path) -> None:
     """No restore begins before the file is there; records that are delivered meanwhile are announced."""
-    changelog, deliver = KafkaLog.changelog, KafkaLog.deliver
+    changelog, deliver = KafkaLog.changelog, Tasks.deliver
 
     async def changelog_after_gate(self):
         while not gate.exists():  # noqa: ASYNC110, ASYNC240 - another process makes the file
@@ -115,7 +116,7 @@ def hold_restores(gate: Path) -> None:
         deliver(self, batch)
 
     KafkaLog.changelog = changelog_after_gate
-    KafkaLog.deliver = deliver_and_announce
+    Tasks.deliver = deliver_and_announce
 
 
 def main() -> None:
