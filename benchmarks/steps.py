@@ -132,7 +132,7 @@ def _decide(
     made: list[PointEvent] = []
     begun = process_time()
     for account, fact, at in todo:
-        made += decide.apply(account, fact, programme, at, at)
+        made += decide.apply(account, fact, programme, at, at=at)
     return process_time() - begun, made
 
 

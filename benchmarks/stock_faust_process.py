@@ -67,20 +67,24 @@ def build(bootstrap_servers: str, name: str, prefix: str, partitions: int, recor
             read = wire.decode(kinds[message.topic], message.key, message.value, None)
             assert isinstance(read, wire.Decoded), read
             account = accounts.get(message.key) or Account()
-            for made in decide.apply(account, cast("Incoming", read.fact), programme, read.at_ms, read.at_ms):
+            for made in decide.apply(account, cast("Incoming", read.fact), programme, read.at_ms, at=read.at_ms):
                 await outputs.send(key=message.key, value=point_events.encode(made))
             accounts[message.key] = account
             done += 1
             if done == records:
                 await app.producer.flush()
-                print(json.dumps({"done": done}), flush=True)
+                _say({"done": done})
 
     @app.task  # type: ignore[untyped-decorator]  # Faust's
     async def tell() -> None:
         """Faust runs its tasks once the tables are recovered."""
-        print(json.dumps({"ready": True}), flush=True)
+        _say({"ready": True})
 
     return app
+
+
+def _say(what: dict[str, object]) -> None:
+    print(f"\n{json.dumps(what)}", flush=True)  # on a line of its own: Faust's spinner leaves its line open
 
 
 def main() -> None:
