@@ -104,6 +104,8 @@ class Deployment:
         static: bool = True,
         faults: Sequence[tuple[str, int, str]] = (),
         gate: Path | None = None,
+        ears: Path | None = None,
+        hold_a_fetch: bool = False,
         programme: Path = HERE / "programme.toml",
         clock: str = "events",
         batch_records: int = 2_000,
@@ -125,6 +127,8 @@ class Deployment:
             "settings": settings,
             "faults": [{"signal": s, "transaction": t, "step": step} for s, t, step in faults],
             "gate": None if gate is None else str(gate),
+            "hold_a_fetch": hold_a_fetch,
+            "ears": None if ears is None else str(ears),
         }
         log = self.directory / f"{name}-{len(self.workers)}.log"
         worker = Worker(given, log, port)

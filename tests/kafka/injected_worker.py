@@ -1,7 +1,8 @@
 """The worker as a program, with faults at chosen steps of chosen transactions: run as a subprocess by the tests.
 
 argv[1] is JSON: `settings`, and optionally `faults` (transaction, step, signal), `gate` (a file without which
-no restore begins) and `announce` (log each batch that is delivered before its task is ready).
+no restore begins; what is delivered before is logged), `ears` (a file without which it sends no heartbeats)
+and `hold_a_fetch` (one comes back after a rebalance).
 """
 
 import asyncio
@@ -11,11 +12,14 @@ import signal
 import sys
 from pathlib import Path
 
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.worker import run
 from loyalty_stream.engine.kafka_log import KafkaLog
 from loyalty_stream.engine.task import Clock
 from loyalty_stream.engine.tasks import Tasks
+from loyalty_stream.engine.transport import BatchConsumerThread
 from loyalty_stream.programme.compile import compile_rules
 from loyalty_stream.programme.load import load_programme
 
@@ -119,6 +123,36 @@ def hold_restores(gate: Path) -> None:
     Tasks.deliver = deliver_and_announce
 
 
+def hold_a_fetch() -> None:
+    """The first fetch that is not of a partition's beginning comes back after the next rebalance only."""
+    fetch = BatchConsumerThread.fetch
+    held = []
+
+    async def fetch_and_hold(self, partitions):
+        batches = await fetch(self, partitions)
+        tasks = self.consumer.transport.tasks
+        if not held and any(batch.records and batch.records[0].offset > 0 for batch in batches):
+            held.append(tasks.epoch)
+            say("HOLDING a fetch")
+            while tasks.epoch < held[0] + 2:  # noqa: ASYNC110 - until revoked and assigned
+                await asyncio.sleep(0.02)
+        return batches
+
+    BatchConsumerThread.fetch = fetch_and_hold
+
+
+def be_deaf(ears: Path) -> None:
+    """No heartbeat before the file is there: what becomes of the group is not heard of unless one asks."""
+    heartbeats = GroupCoordinator._heartbeat_routine
+
+    async def heartbeats_with_ears(self):
+        while not ears.exists():  # noqa: ASYNC110, ASYNC240 - another process makes the file
+            await asyncio.sleep(0.05)
+        await heartbeats(self)
+
+    GroupCoordinator._heartbeat_routine = heartbeats_with_ears
+
+
 def main() -> None:
     given = json.loads(sys.argv[1])
     settings = Settings(
@@ -127,6 +161,10 @@ def main() -> None:
     inject(Faults(given.get("faults", [])))
     if given.get("gate"):
         hold_restores(Path(given["gate"]))
+    if given.get("ears"):
+        be_deaf(Path(given["ears"]))
+    if given.get("hold_a_fetch"):
+        hold_a_fetch()
     sys.exit(run(settings, compile_rules(load_programme(Path(settings.programme))), logging_config=LOGGING))
 
 

@@ -1,5 +1,7 @@
 """Workers come and go in order while facts flow in; and what a worker says of itself meanwhile."""
 
+from pathlib import Path
+
 import pytest
 from deployment import PARTITIONS, Deployment
 from story import endless_story, story
@@ -37,6 +39,27 @@ def test_rebalances_under_load(deployment: Deployment, seed: int) -> None:
     assert third.metric("loyalty_partition_ready") == PARTITIONS
     assert third.metric("loyalty_invariant_violations_total") == 0
     third.terminate()
+
+
+def test_a_fetch_of_an_earlier_assignment_is_thrown_away(
+    deployment: Deployment, tmp_path: Path, seed: int
+) -> None:
+    facts = story(seed, 40_000)
+    deployment.send(facts)
+    gate = tmp_path / "gate"
+    first = deployment.worker("first", static=False, gate=gate, hold_a_fetch=True)
+    first.wait_for("HOLDING a fetch")
+    held = len(first.text)
+    second = deployment.worker("second", static=False)
+    first.wait_until(lambda: "Revoking previously" in first.text[held:], "the rebalance")
+    # What was delivered goes with the old assignment, unapplied; the held fetch lies beyond it.
+    gate.touch()
+    _at_work([first, second])
+    deployment.wait_done(first)
+    first.terminate()
+    second.terminate()
+    report = verify_outputs(facts, deployment.outputs())
+    verify_tables(report.customers, deployment.changelog(), report.times)
 
 
 def test_metrics_count_what_is_committed(deployment: Deployment, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 import random
 import signal
+from pathlib import Path
 
 import pytest
 from deployment import PARTITIONS, Deployment
@@ -12,9 +13,11 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.mark.parametrize("step", ["sent", "committed"])
-def test_zombie(deployment: Deployment, seed: int, step: str) -> None:
+def test_zombie(deployment: Deployment, tmp_path: Path, seed: int, step: str) -> None:
     fault = ("SIGSTOP", random.Random(seed).randrange(5, 40), step)
-    zombie = deployment.worker("zombie", faults=[fault], batch_records=200)
+    # It hears nothing of the group by itself, so what it knows when it wakes it has asked for.
+    ears = tmp_path / "ears"
+    zombie = deployment.worker("zombie", faults=[fault], ears=ears, batch_records=200)
     zombie.wait_until(lambda: len(zombie.ready_partitions()) == PARTITIONS, "the zombie-to-be at work")
     deployment.feed(endless_story(seed))
     zombie.wait_stopped()
@@ -25,6 +28,7 @@ def test_zombie(deployment: Deployment, seed: int, step: str) -> None:
     zombie.signal(signal.SIGCONT)
     noticed = ("; starting over", "member_id was not recognized")
     zombie.wait_until(lambda: any(each in zombie.text[asleep:] for each in noticed), "the zombie noticed")
+    ears.touch()
     zombie.wait_until(zombie.ready_partitions, "the zombie is a worker again")
     deployment.wait_for_progress(1_000, by=heir)
     deployment.finish_feeding()
