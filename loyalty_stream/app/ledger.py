@@ -6,7 +6,7 @@ It joins the wire, the domain and the engine, and holds no rule of the programme
 from collections import Counter
 from collections.abc import Sequence
 from struct import Struct
-from typing import Final, cast, get_args
+from typing import Final, get_args
 
 from loyalty_stream import __version__
 from loyalty_stream.app.settings import INPUTS, Settings
@@ -142,6 +142,7 @@ class LedgerProcessor:
         return 0, decoded
 
     def process(self, topic: str, record: Record, event: wire.Decoded | wire.Refused) -> None:
+        # Once for every record: what most events do not need is asked before it is called.
         if isinstance(event, wire.Refused):
             self._set_aside(topic, record, event.code, event.message)
             return
@@ -151,14 +152,22 @@ class LedgerProcessor:
         if (unfit := self._unfit(key, entry, event)) is not None:
             self._set_aside(topic, record, *unfit)
             return
-        self._move_time(event.at_ms, record.timestamp)
+        at, timestamp = event.at_ms, record.timestamp
+        # An event moves the partition's time, but not past the broker's clock: a wrong one moves nobody's holds.
+        time = at if timestamp is None or at <= timestamp else timestamp
+        if time > self.time:
+            if self._timers.earliest <= time:
+                self.advance(time)
+            self.time = time
         if entry is None:
             entry = Entry(Account(), NEVER)
         elif entry.scheduled is None:
             entry.scheduled = self._next_due(entry)
-        self._counts.events_in[event.fact.__class__] += 1
-        fact = cast("Incoming", event.fact)  # `_unfit` has let no other through
-        if events := decide.apply(entry.account, fact, self._rules, self.time, event.at_ms):
+        fact: Incoming = event.fact  # type: ignore[assignment]  # `_unfit` has let no other through
+        self._counts.events_in[fact.__class__] += 1
+        account, now = entry.account, self.time
+        events = decide.apply(account, fact, self._rules, now, at=at, quiet_until=entry.scheduled)
+        if events:
             self._record(key, entry, events)
         else:
             self._counts.duplicates += 1
@@ -222,14 +231,6 @@ class LedgerProcessor:
             )
         return None
 
-    def _move_time(self, at: int, timestamp: int | None) -> None:
-        """An event moves the partition's time, but not past the broker's clock: a wrong one moves nobody's holds."""
-        time = at if timestamp is None else min(at, timestamp)
-        if time > self.time:
-            if self._timers.earliest <= time:
-                self.advance(time)
-            self.time = time
-
     def _next_due(self, entry: Entry) -> int:
         due = expiry.next_due(entry.account, self._rules)
         return NEVER if due is None else due
@@ -278,5 +279,5 @@ class LedgerProcessor:
     def _settle(self, key: bytes, due: int) -> None:
         entry: Entry = self._table.get(key)
         entry.scheduled = NEVER  # its timer has just been taken out
-        events = expiry.settle_next(entry.account, key.decode(), self._rules, due)
+        events = expiry.settle_at(entry.account, key.decode(), self._rules, due)
         self._record(key, entry, events)

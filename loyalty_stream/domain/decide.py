@@ -44,11 +44,18 @@ __all__ = ["apply", "too_old"]
 
 
 def apply(
-    account: Account, fact: Incoming, rules: Rules, now: int, at: int | None = None
+    account: Account,
+    fact: Incoming,
+    rules: Rules,
+    now: int,
+    *,
+    at: int | None = None,
+    quiet_until: int | None = None,
 ) -> list[PointEvent]:
     """Apply a fact at the time `now` (ms) of its partition, changing `account`; returns the events, in order.
 
-    `at` is the fact's own time in ms, where the caller has worked it out already.
+    Where the caller knows them already: `at` is the fact's own time in ms, and before `quiet_until` (ms)
+    nothing of the account falls due.
 
     A fact that the account remembers changes nothing and returns nothing. One that is `too_old` must not come
     here. On an error the account is not to be used any more.
@@ -60,14 +67,17 @@ def apply(
     if at is None:
         at = calendar.to_ms(fact.time)
     due: list[PointEvent] = []
-    if expiry.may_be_due(account, rules, now):
+    quiet = quiet_until is not None and quiet_until > now
+    if not quiet and expiry.may_be_due(account, rules, now):
         due += expiry.settle(account, subject, rules, now)
     if now // KEY_BUCKET_MS not in account.keys:
         due += retention.forget(account, subject, rules, now)
     journal = open_journal(account, subject, Cause(fact.source, fact.id), fact.time, at, now, digest)
     made = _decide(journal, fact, rules)
     events = due + made if due else made
-    if expiry.may_be_due(account, rules, now):
+    for event in made:
+        quiet = quiet and expiry.falls_due_after(event.data, rules) > now
+    if not quiet and expiry.may_be_due(account, rules, now):
         # A late fact can grant or give back points whose date has passed: they are never spent.
         events += expiry.expire_passed(account, subject, now, at)
         events += expiry.settle(account, subject, rules, now)

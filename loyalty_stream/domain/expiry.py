@@ -79,14 +79,19 @@ def settle(account: Account, subject: str, rules: Rules, now: int) -> list[Point
 
 
 def settle_next(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
-    """Do what falls due at the earliest instant, if that is not after `now`.
+    """Do what falls due at the earliest instant, if that is not after `now`."""
+    due = next_due(account, rules)
+    if due is None or due > now:
+        return []
+    return settle_at(account, subject, rules, due)
+
+
+def settle_at(account: Account, subject: str, rules: Rules, due: int) -> list[PointEvent]:
+    """Do what falls due at `due`, which `next_due` has told.
 
     At one instant points expire first, then warnings go out, then holds time out, then waiting orders are
     applied; each by id.
     """
-    due = next_due(account, rules)
-    if due is None or due > now:
-        return []
     events = expire_passed(account, subject, due, due)
     for date, notice in _warnings_due(account, rules, due):
         events += _warn(account, subject, date, notice, due)

@@ -347,8 +347,8 @@ def test_an_account_with_nothing_due_is_never_looked_at(monkeypatch: pytest.Monk
 def test_an_account_that_breaks_the_law_raises_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     apply = decide.apply
 
-    def losing(account: Account, *args: Any) -> list[PointEvent]:
-        events = apply(account, *args)
+    def losing(account: Account, *args: Any, **kwargs: Any) -> list[PointEvent]:
+        events = apply(account, *args, **kwargs)
         account.available -= 1
         return events
 
@@ -369,7 +369,7 @@ def test_a_defect_in_what_falls_due_is_no_record_s_fault(monkeypatch: pytest.Mon
     def failing(*_: Any) -> list[PointEvent]:
         raise ValueError("a defect")
 
-    monkeypatch.setattr(expiry, "settle_next", failing)
+    monkeypatch.setattr(expiry, "settle_at", failing)
     with pytest.raises(TimerFailedError, match=r"customer c-1 .*a defect"):
         partition.take(given.check_in("x1", "2026-01-15 11:00", subject="c-2"))
 

@@ -286,9 +286,9 @@ def test_a_line_on_which_the_ledger_fails_is_set_aside_and_the_others_are_applie
     apply = decide.apply
     applied: list[str] = []
 
-    def failing(account: Account, fact: Incoming, *args: Any) -> list[PointEvent]:
+    def failing(account: Account, fact: Incoming, *args: Any, **kwargs: Any) -> list[PointEvent]:
         applied.append(fact.id)
-        events = apply(account, fact, *args)
+        events = apply(account, fact, *args, **kwargs)
         if fact.id == "o13":
             raise RuntimeError("a defect")
         return events
