@@ -6,13 +6,11 @@ It must not know what the figures mean (`demo_summary`) nor how options are writ
 import asyncio
 import os
 import secrets
-import signal
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from loyalty_stream.app import topics
 from loyalty_stream.app.complete_journey import PROGRAMME_FILE, PreparedImport
 from loyalty_stream.app.demo_summary import Run, Summary, further, summarize
+from loyalty_stream.app.interruption import Interruption
 from loyalty_stream.app.local_broker import BrokerKind, LocalBroker, choose_local_broker
 from loyalty_stream.app.local_broker.bound_process import BoundProcess
 from loyalty_stream.app.local_broker.loopback import free_port
@@ -42,7 +41,6 @@ _STALLED_AFTER_S: Final = 120.0
 _WORKER_STOPS_WITHIN_S: Final = 30.0
 _WORKER_LOG: Final = "worker.log"
 _LAST_WORDS: Final = 25
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 _DAY_US: Final = 86_400_000_000
 
 
@@ -83,35 +81,40 @@ def run(prepared: PreparedImport, options: DemoOptions, *, out: Console | None =
     cannot be had.
     """
     console = out or Console(highlight=False)
-    with _interruptible(), ExitStack() as stack:
+    with Interruption() as interruption, ExitStack() as stack:
         try:
-            return _run(prepared, options, console, stack)
+            return _run(prepared, options, console, stack, interruption)
         except WorkerBrokeDownError as error:
             sys.stderr.write(f"loyalty-stream: {error}\n")
             return 1
         finally:
-            for number in _ENDING:  # nothing interrupts the cleaning up, which follows
-                signal.signal(number, signal.SIG_IGN)
+            interruption.ignore()  # what follows is the cleaning up
 
 
-def _run(prepared: PreparedImport, options: DemoOptions, console: Console, stack: ExitStack) -> int:
+def _run(
+    prepared: PreparedImport,
+    options: DemoOptions,
+    console: Console,
+    stack: ExitStack,
+    interruption: Interruption,
+) -> int:
     started = time.monotonic()
     stand = _stand(options, stack)
     settings = stand.settings
     console.print(f"broker     {stand.described}", soft_wrap=True)
-    asyncio.run(topics.create(settings, PARTITIONS, 1))
+    interruption.run(topics.create(settings, PARTITIONS, 1))
     with _bars() as bars:
         if options.speed:
             worker = _start_worker(stand, stack)
-            _publish(prepared, stand, options.speed, bars)
+            interruption.run(_publish(prepared, settings, options.speed, bars))
         else:
-            _publish(prepared, stand, 0.0, bars)
+            interruption.run(_publish(prepared, settings, 0.0, bars))
             worker = _start_worker(stand, stack)
         console.print(f"published  {prepared.fact_count:,} facts on {PARTITIONS} partitions")
-        guarantee = _wait_until_applied(prepared, stand, worker, bars)
+        guarantee = _wait_until_applied(prepared, stand, worker, bars, interruption)
         console.print(f"applied    by a worker of its own, guarantee in force: {guarantee}")
         summary = Summary(load_programme(PROGRAMME_FILE))
-        report = _verify(settings, summary, bars)
+        report = interruption.run(_verify(settings, summary, bars))
     console.print(f"verified   {report.events:,} point events folded again into {report.accounts:,} accounts")
     console.print()
     facts = Run(prepared.fact_count, guarantee, options.speed, time.monotonic() - started)
@@ -191,16 +194,16 @@ def _start_worker(stand: _Stand, stack: ExitStack) -> BoundProcess:
 # -- its steps ------------------------------------------------------------------------------------------
 
 
-def _publish(prepared: PreparedImport, stand: _Stand, speed: float, bars: Progress) -> None:
+async def _publish(prepared: PreparedImport, settings: Settings, speed: float, bars: Progress) -> None:
     bar = bars.add_task("publishing", total=prepared.fact_count)
 
     def tell(count: int) -> None:
         bars.update(bar, completed=count)
 
     if speed:
-        asyncio.run(_publish_paced(prepared, stand.settings, speed, tell))
+        await _publish_paced(prepared, settings, speed, tell)
     else:
-        asyncio.run(publish(stand.settings, prepared.facts(), PARTITIONS, tell))
+        await publish(settings, prepared.facts(), PARTITIONS, tell)
 
 
 async def _publish_paced(prepared: PreparedImport, settings: Settings, speed: float, tell: Any) -> None:
@@ -220,7 +223,9 @@ async def _publish_paced(prepared: PreparedImport, settings: Settings, speed: fl
     tell(count)
 
 
-def _wait_until_applied(prepared: PreparedImport, stand: _Stand, worker: BoundProcess, bars: Progress) -> str:
+def _wait_until_applied(
+    prepared: PreparedImport, stand: _Stand, worker: BoundProcess, bars: Progress, interruption: Interruption
+) -> str:
     """Wait for the worker to have committed every fact; returns the guarantee that it says is in force."""
     bar = bars.add_task("applying", total=prepared.fact_count)
     applied, guarantee, moved = 0, "", time.monotonic()
@@ -231,6 +236,7 @@ def _wait_until_applied(prepared: PreparedImport, stand: _Stand, worker: BoundPr
             raise WorkerBrokeDownError(
                 f"the worker stalls at {applied} of {prepared.fact_count}:\n{_tail(stand.directory)}"
             )
+        interruption.check()
         time.sleep(_ASK_EVERY_S)
         with suppress(OSError):  # it is still starting
             now, guarantee = _ask(stand.settings)
@@ -255,15 +261,13 @@ def _ask(settings: Settings) -> tuple[int, str]:
     return applied, guarantee
 
 
-def _verify(settings: Settings, summary: Summary, bars: Progress) -> VerifyReport:
+async def _verify(settings: Settings, summary: Summary, bars: Progress) -> VerifyReport:
     bar = bars.add_task("verifying", total=100)
-    return asyncio.run(
-        verify(
-            settings,
-            progress=lambda share: bars.update(bar, completed=round(share * 100)),
-            watch=summary.event,
-            watch_account=summary.account,
-        )
+    return await verify(
+        settings,
+        progress=lambda share: bars.update(bar, completed=round(share * 100)),
+        watch=summary.event,
+        watch_account=summary.account,
     )
 
 
@@ -277,23 +281,6 @@ def _stay(console: Console, stand: _Stand, worker: BoundProcess) -> None:
 
 
 # -- around them ----------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does; the handlers are as before afterwards."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        # Not `raise KeyboardInterrupt`: within asyncio.run it would end up in any task, and could be lost there.
-        signal.raise_signal(signal.SIGINT)
-
-    before = {number: signal.getsignal(number) for number in _ENDING}
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _bars() -> Progress:

@@ -115,7 +115,7 @@ def _year(console: Console, summary: Summary, imported: ImportReport) -> None:
         table.add_row(
             f"orders from {_money(minimum, programme)}",
             f"{reached:,}",
-            f"{_percent(reached, orders)} of all orders, by goods that earn",
+            f"{_percent(reached, orders)} of orders, by goods that earn",
         )
     console.print(table)
     console.print()
