@@ -81,7 +81,8 @@ def build(settings: Settings, rules: Rules, partitions: int, guaranteed: Guarant
 
     options = TaskOptions(
         batch_records=settings.batch_records,
-        cached_states=settings.cached_accounts,
+        cached_states=max(500, settings.cached_accounts // partitions),
+        tables=settings.tables,
         clock=settings.clock,
         wall_ms=wall_ms,
     )

@@ -68,9 +68,16 @@ def worker(
         typer.Option(
             envvar="LOYALTY_CACHED_ACCOUNTS",
             min=1,
-            help="Accounts kept decoded for each partition; all are in memory.",
+            help="Accounts kept decoded, over all partitions: about 8 KB each.",
         ),
     ] = DEFAULTS.cached_accounts,
+    tables: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="LOYALTY_TABLES",
+            help="A directory on a local disk for the accounts, instead of memory: for millions of them.",
+        ),
+    ] = DEFAULTS.tables,
     batch_records: Annotated[
         int, typer.Option(envvar="LOYALTY_BATCH_RECORDS", min=1, help="The most records in one transaction.")
     ] = DEFAULTS.batch_records,
@@ -116,6 +123,7 @@ def worker(
         web_host=web_host,
         web_port=web_port,
         cached_accounts=cached_accounts,
+        tables=tables,
         batch_records=batch_records,
         session_timeout=session_timeout,
     )

@@ -4,8 +4,10 @@ What is committed is what the changelog holds; readers from outside see only tha
 once per transaction, however many events touched it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
+
+from loyalty_stream.engine.value_store import MemoryStore, ValueStore
 
 
 class Codec(Protocol):
@@ -24,9 +26,9 @@ class Table:
 
     __slots__ = ("_codec", "_committed", "_dirty", "_generation", "_old", "_young")
 
-    def __init__(self, codec: Codec, cached_states: int = 50_000) -> None:
+    def __init__(self, codec: Codec, cached_states: int = 20_000, store: ValueStore | None = None) -> None:
         self._codec = codec
-        self._committed: dict[bytes, bytes] = {}
+        self._committed: ValueStore = MemoryStore() if store is None else store
         self._young: dict[bytes, Any] = {}
         self._old: dict[bytes, Any] = {}
         self._dirty: dict[bytes, Any] = {}
@@ -66,7 +68,7 @@ class Table:
 
     def committed(self, changes: list[tuple[bytes, bytes]]) -> None:
         """The transaction that stored `changes` is committed."""
-        self._committed.update(changes)
+        self._committed.put(changes)
         self._dirty.clear()
         if len(self._young) > self._generation:
             self._old = self._young
@@ -74,14 +76,26 @@ class Table:
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Take over a record of the changelog; None deletes."""
-        if value is None:
-            self._committed.pop(key, None)
-        else:
-            self._committed[key] = value
+        self.restore_all([(key, value)])
+
+    def restore_all(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """Take over records of the changelog, in order."""
+        put: dict[bytes, bytes] = {}
+        for key, value in records:
+            if value is None:
+                put.pop(key, None)
+                self._committed.delete(key)
+            else:
+                put[key] = value
+        self._committed.put(put.items())
+
+    def close(self) -> None:
+        """The table is no longer used."""
+        self._committed.close()
 
     def committed_items(self) -> Iterator[tuple[bytes, bytes]]:
         """Keys and encoded values as committed."""
-        return iter(self._committed.items())
+        return self._committed.items()
 
     def committed_value(self, key: bytes) -> bytes | None:
         """The encoded value as committed; None where there is none."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from time import monotonic
 
 from loyalty_stream.engine.inbox import Inbox, Item
@@ -18,6 +19,7 @@ from loyalty_stream.engine.log import NO_HEADERS, FencedError, LogError, Output,
 from loyalty_stream.engine.observer import Observer
 from loyalty_stream.engine.stage import Context, Processor, Stage, TimerFailedError
 from loyalty_stream.engine.table import Table
+from loyalty_stream.engine.value_store import FileStore, MemoryStore
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +51,10 @@ class TaskOptions:
     """First and longest pause before a task starts over; it doubles."""
     poison_tries: int = 3
     """A record whose processing fails so often is set aside."""
-    cached_states: int = 50_000
+    cached_states: int = 20_000
+    """Decoded states kept at hand, of each partition."""
+    tables: Path | None = None
+    """A directory for the tables' files; None: the tables are in memory."""
     clock: Clock = Clock.WALL
     wall_ms: Callable[[], int] = lambda: 0
 
@@ -73,9 +78,9 @@ class PartitionTask:
         self.partition = partition
         self.ready = False
         """The table is restored and the task is at work."""
-        self.table = Table(stage.codec, options.cached_states)
         self._log = log
         self._options = options
+        self.table = self._new_table()
         self._observer = observer
         self._stopping = False
         self._stop_event = asyncio.Event()
@@ -119,22 +124,24 @@ class PartitionTask:
                 pause = min(longest, pause * 2)
         self.ready = False
         await self._log.close()
+        self.table.close()
 
     async def open(self) -> None:
         """Fence earlier owners, restore the table and learn where to read on."""
         self.ready = False
         started = monotonic()
         committed = await self._log.fence()
-        self.table = Table(self.stage.codec, self._options.cached_states)
+        self.table.close()
+        self.table = self._new_table()
         self._context = Context(self.partition, self.table)
         self._processor = self.stage.processor(self._context)
         records = 0
         async for chunk in self._log.changelog():
-            for key, value in chunk:
+            self.table.restore_all([record for record in chunk if record[0] != TIME_KEY])
+            for key, value in reversed(chunk):
                 if key == TIME_KEY:
                     self._processor.time = int(value or b"0")
-                else:
-                    self.table.restore(key, value)
+                    break
             records += len(chunk)
             self._observer.restoring(self.stage.name, self.partition, records)
         self._processor.restored()
@@ -159,6 +166,11 @@ class PartitionTask:
             await self._transact(items)
         if not len(self._inbox) and monotonic() - self._ticked >= self._options.tick:
             await self._tick()
+
+    def _new_table(self) -> Table:
+        directory = self._options.tables
+        store = MemoryStore() if directory is None else FileStore(directory)
+        return Table(self.stage.codec, self._options.cached_states, store)
 
     async def _read(self, wait: float) -> None:
         for batch in await self._log.read(wait):
