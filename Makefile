@@ -24,7 +24,7 @@ lint: $(INSTALLED) ## Check style, types, layers and schemas; change nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m loyalty_stream.wire.schema --check schemas/
+	$(BIN)/python -m loyalty_stream.app.schemas --check schemas/
 
 bench: $(INSTALLED) ## Measure throughput on this machine (options: ARGS=...)
 	$(BIN)/python -m benchmarks.run $(ARGS)
@@ -33,7 +33,7 @@ lock: $(LOCKER) ## Lock the dependencies anew, with hashes
 	PATH="$(CURDIR)/.cache/lock/bin:$$PATH" sh requirements/compile.sh
 
 schemas: $(INSTALLED) ## Generate schemas/ from the types
-	$(BIN)/python -m loyalty_stream.wire.schema schemas/
+	$(BIN)/python -m loyalty_stream.app.schemas schemas/
 
 clean: ## Remove the virtual environment and all caches
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info

@@ -1,13 +1,9 @@
-"""Write `schemas/`: a JSON Schema for each type of event and the AsyncAPI document; or check that they are current.
+"""The contract of the events as files: a JSON Schema for each type and the AsyncAPI document.
 
-python -m loyalty_stream.wire.schema schemas/            writes them
-python -m loyalty_stream.wire.schema --check schemas/    exits 1 and names what differs
+`app.schemas` writes them to `schemas/`, and checks that they are current.
 """
 
-import argparse
 import json
-import sys
-from pathlib import Path
 
 from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.wire import asyncapi
@@ -21,50 +17,3 @@ def files() -> dict[str, str]:
     schemas |= {f"in/{name}.json": fact_schema(fact) for name, fact in FACT_OF_TYPE.items()}
     schemas |= {f"out/{name}.json": point_event_schema(data) for data, name in EVENT_TYPE.items()}
     return {path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for path, schema in schemas.items()}
-
-
-def differences(directory: Path) -> list[str]:
-    """What is not as `files` says: missing, different and left-over files, one line each."""
-    wanted = files()
-    there = {path.relative_to(directory).as_posix() for path in directory.rglob("*.json")}
-    wrong = [f"{path}: missing" for path in sorted(wanted.keys() - there)]
-    wrong += [f"{path}: no type makes this file; delete it" for path in sorted(there - wanted.keys())]
-    wrong += [
-        f"{path}: differs from the types"
-        for path in sorted(there & wanted.keys())
-        if (directory / path).read_text(encoding="utf-8") != wanted[path]
-    ]
-    return wrong
-
-
-def write(directory: Path) -> None:
-    """Make `directory` as `files` says; schemas of types that are gone are deleted."""
-    wanted = files()
-    for path, text in wanted.items():
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
-        (directory / path).write_text(text, encoding="utf-8")
-    for folder in ("in", "out"):
-        for file in (directory / folder).glob("*.json"):
-            if file.relative_to(directory).as_posix() not in wanted:
-                file.unlink()
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m loyalty_stream.wire.schema", description=__doc__)
-    parser.add_argument("directory", type=Path, help="where the schemas are, usually schemas/")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file differs")
-    options = parser.parse_args(arguments)
-    if not options.check:
-        write(options.directory)
-        return 0
-    wrong = differences(options.directory)
-    for line in wrong:
-        sys.stderr.write(f"{options.directory}/{line}\n")
-    if wrong:
-        sys.stderr.write("Run `python -m loyalty_stream.wire.schema schemas/` and look at what changed.\n")
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
