@@ -111,7 +111,7 @@ def as_text(view: AccountView, history: int) -> str:
             max(o.paid_at for o in account.orders.values()),
         )
         console.print(
-            f"{len(account.orders):,} orders of {net / 100:,.2f} net from {_day(first)} to {_day(last)}"
+            f"{len(account.orders):,} orders from {_day(first)} to {_day(last)}, {net:,} net in minor units"
         )
     latest = view.events[-history:] if history else view.events
     title = f"History: the latest {len(latest)} of {len(view.events)} events"
