@@ -191,6 +191,23 @@ class Deployment:
 
         self.wait(finish())
 
+    def shut_out(self, partition: int) -> None:
+        """Take a partition's transactional id away from whoever has it, as the broker does at times."""
+
+        async def fence() -> None:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self.settings.bootstrap_servers,
+                transactional_id=f"{self.settings.app_id}-ledger-{partition}",
+            )
+            await producer.start()
+            try:
+                await producer.begin_transaction()
+                await producer.abort_transaction()
+            finally:
+                await producer.stop()
+
+        self.wait(fence())
+
     def limit_record_bytes(self, topic: str, limit: int | None) -> None:
         """Set a topic's max.message.bytes; None: as planned."""
 

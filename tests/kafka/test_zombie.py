@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from deployment import PARTITIONS, Deployment
-from story import endless_story
+from story import endless_story, story
 from verifier import verify_outputs, verify_tables
 
 pytestmark = pytest.mark.kafka
@@ -38,4 +38,19 @@ def test_zombie(deployment: Deployment, tmp_path: Path, seed: int, step: str) ->
     heir.terminate()
     zombie.terminate()
     report = verify_outputs(deployment.facts, deployment.outputs())
+    verify_tables(report.customers, deployment.changelog(), report.times)
+
+
+def test_the_rightful_owner_comes_back_when_it_was_shut_out(deployment: Deployment, seed: int) -> None:
+    facts = story(seed, 4_000)
+    worker = deployment.worker("only")
+    deployment.send(facts[:2_000])
+    deployment.wait_done(worker)
+    for partition in range(PARTITIONS):
+        deployment.shut_out(partition)
+    deployment.send(facts[2_000:])
+    deployment.wait_done(worker)
+    assert worker.metric("loyalty_task_restarts_total", error="FencedError") >= PARTITIONS
+    worker.terminate()
+    report = verify_outputs(facts, deployment.outputs())
     verify_tables(report.customers, deployment.changelog(), report.times)
