@@ -5,8 +5,11 @@ The changelog is written directly, with accounts of a typical history; then a wo
 
 import argparse
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -37,6 +40,7 @@ class Restored(NamedTuple):
 class Accounts(NamedTuple):
     """What was found."""
 
+    kept: str
     accounts: int
     mean_bytes: float
     restores: list[Restored]
@@ -81,9 +85,19 @@ async def write_changelog(
     return size
 
 
-async def measure(cluster: Cluster, count: int, rounds: int) -> Accounts:
-    """Reading alone and a worker's restore in turn; at the end some more events for the last worker."""
-    settings = await cluster.deployment(PARTITIONS)
+async def measure(cluster: Cluster, count: int, rounds: int, kept: str) -> Accounts:
+    """Reading alone and a worker's restore in turn; at the end some more events for the last worker.
+
+    `kept` says where the worker keeps accounts: in `memory` or in `files`.
+    """
+    with TemporaryDirectory(prefix="loyalty-bench-") as directory:
+        settings = await cluster.deployment(PARTITIONS)
+        if kept == "files":
+            settings = replace(settings, tables=Path(directory))
+        return await _measure(cluster, settings, count, rounds, kept)
+
+
+async def _measure(cluster: Cluster, settings: Settings, count: int, rounds: int, kept: str) -> Accounts:
     report.progress(f"writing {count:,} accounts")
     histories = await asyncio.to_thread(real_histories, rules(), SEED)
     size = await write_changelog(cluster, settings, stored_accounts(count, histories, SEED))
@@ -114,7 +128,7 @@ async def measure(cluster: Cluster, count: int, rounds: int) -> Accounts:
                 await cluster.await_committed(settings, records)
                 after, _ = machine.resident_bytes(program.pid)
     await cluster.forget(settings)
-    return Accounts(count, size / count, found, after)
+    return Accounts(kept, count, size / count, found, after)
 
 
 def show(found: Accounts) -> list[report.Ratio]:
@@ -126,7 +140,7 @@ def show(found: Accounts) -> list[report.Ratio]:
     ready = max(each.ready_bytes for each in found.restores)
     highest = max(each.highest_bytes for each in found.restores)
     report.table(
-        f"{count:,} accounts of {found.mean_bytes:,.0f} bytes, {PARTITIONS} partitions, one worker",
+        f"{count:,} accounts of {found.mean_bytes:,.0f} bytes in {found.kept}, {PARTITIONS} partitions",
         ("", "measured"),
         [
             ("changelog records per second, read alone", report.count(median(raw))),
@@ -140,20 +154,24 @@ def show(found: Accounts) -> list[report.Ratio]:
         ],
     )
     return [
-        report.Ratio("restore / reading the changelog alone", report.pairs(shares, ".1%"), "at least 50 %"),
+        report.Ratio(
+            f"restore / reading the changelog alone, kept in {found.kept}",
+            report.pairs(shares, ".1%"),
+            "at least 50 %",
+        ),
         report.Ratio("bytes of a typical account", report.count(found.mean_bytes), "at most 600"),
         report.Ratio(
-            f"resident memory with {count:,} accounts, ready / after more events",
+            f"resident memory, {count:,} accounts in {found.kept}, ready / after more events",
             f"{ready / GIB:.2f} / {found.after_events_bytes / GIB:.2f} GiB",
             "at most 1 GiB with 1,000,000",
         ),
     ]
 
 
-async def run(count: int, rounds: int) -> list[report.Ratio]:
+async def run(count: int, rounds: int, where: Sequence[str] = ("memory", "files")) -> list[report.Ratio]:
     """The whole benchmark on a Kafka of its own."""
     async with cluster() as kafka:
-        return show(await measure(kafka, count, rounds))
+        return [ratio for kept in where for ratio in show(await measure(kafka, count, rounds, kept))]
 
 
 def main() -> None:
@@ -161,8 +179,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--kept", choices=("memory", "files"), help="instead of both in turn")
     asked = parser.parse_args()
-    report.ratios(asyncio.run(run(asked.accounts, asked.rounds)))
+    where = (asked.kept,) if asked.kept else ("memory", "files")
+    report.ratios(asyncio.run(run(asked.accounts, asked.rounds, where)))
 
 
 if __name__ == "__main__":

@@ -212,6 +212,7 @@ async def worker(settings: Settings) -> AsyncIterator[Program]:
         "guarantee": settings.guarantee,
         "web_port": settings.web_port,
         "session_timeout": settings.session_timeout,
+        "tables": None if settings.tables is None else str(settings.tables),
     }
     async with await Program.start("worker_process", **arguments) as program:
         deadline = monotonic() + _STARTS_WITHIN_SECONDS

@@ -34,7 +34,7 @@ async def run(*, quick: bool) -> list[report.Ratio]:
 def main() -> None:
     """Run everything."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a few minutes instead of some twenty")
+    parser.add_argument("--quick", action="store_true", help="short runs, rough figures")
     asked = parser.parse_args()
     described = machine.describe()
     found = asyncio.run(run(quick=asked.quick))

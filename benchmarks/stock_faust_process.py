@@ -67,7 +67,9 @@ def build(bootstrap_servers: str, name: str, prefix: str, partitions: int, recor
             read = wire.decode(kinds[message.topic], message.key, message.value, None)
             assert isinstance(read, wire.Decoded), read
             account = accounts.get(message.key) or Account()
-            for made in decide.apply(account, cast("Incoming", read.fact), programme, read.at_ms, at=read.at_ms):
+            for made in decide.apply(
+                account, cast("Incoming", read.fact), programme, read.at_ms, at=read.at_ms
+            ):
                 await outputs.send(key=message.key, value=point_events.encode(made))
             accounts[message.key] = account
             done += 1

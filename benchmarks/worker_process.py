@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 from benchmarks.workload import PROGRAMME, rules
 from loyalty_stream.app import worker
@@ -12,7 +13,11 @@ from loyalty_stream.engine.task import Clock
 
 def main() -> int:
     """Run until SIGTERM; the argument is an object of settings."""
-    settings = Settings(programme=PROGRAMME, clock=Clock.EVENTS, **json.loads(sys.argv[1]))
+    given = json.loads(sys.argv[1])
+    tables = given.pop("tables")
+    settings = Settings(
+        programme=PROGRAMME, clock=Clock.EVENTS, tables=None if tables is None else Path(tables), **given
+    )
     return worker.run(settings, rules(), logging_config=logging_config("warning"))
 
 
