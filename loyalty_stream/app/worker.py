@@ -68,9 +68,11 @@ async def partitions_of(settings: Settings) -> int:
     return numbers.pop()
 
 
-def build(settings: Settings, rules: Rules, partitions: int, guaranteed: Guarantee) -> Worker:
-    """Wire a worker. Starting it is Faust's affair: `run`."""
-    app = _faust_app(settings)
+def build(
+    settings: Settings, rules: Rules, partitions: int, guaranteed: Guarantee, faust_directory: Path
+) -> Worker:
+    """Wire a worker. Starting it is Faust's affair: `run`. Faust insists on a directory and keeps nothing in it."""
+    app = _faust_app(settings, faust_directory)
     kafka = KafkaSettings(settings.bootstrap_servers, guaranteed, connection=settings.connection)
     metrics = Metrics(guaranteed, wall_ms)
     stage = LedgerStage(settings, rules, partitions, metrics)
@@ -119,11 +121,16 @@ def run(settings: Settings, rules: Rules, *, logging_config: dict[str, Any]) -> 
     _claim_port(settings)
     partitions = asyncio.run(partitions_of(settings))
     guaranteed = asyncio.run(guarantee.choose(settings))
-    worker = build(settings, rules, partitions, guaranteed)
+    with tempfile.TemporaryDirectory(prefix=f"{settings.app_id}-faust-") as faust_directory:
+        worker = build(settings, rules, partitions, guaranteed, Path(faust_directory))
+        return _run(worker, settings, partitions, logging_config)
+
+
+def _run(worker: Worker, settings: Settings, partitions: int, logging_config: dict[str, Any]) -> int:
     _tune_garbage_collection()
     logger.info(
         "guarantee in force: %s, granted by %s; %d partitions, clock: %s",
-        guaranteed, settings.bootstrap_servers, partitions, settings.clock,
+        worker.guarantee, settings.bootstrap_servers, partitions, settings.clock,
     )  # fmt: skip
     shell = faust.Worker(
         worker.app,
@@ -179,7 +186,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-def _faust_app(settings: Settings) -> Any:
+def _faust_app(settings: Settings, directory: Path) -> Any:
     return faust.App(
         settings.app_id,
         broker=f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}",
@@ -196,5 +203,5 @@ def _faust_app(settings: Settings) -> Any:
         web_bind=settings.web_host,
         web_host=settings.web_host,
         web_port=settings.web_port,
-        datadir=Path(tempfile.gettempdir()) / f"{settings.app_id}-faust-{settings.web_port}",
+        datadir=directory,
     )

@@ -51,6 +51,8 @@ class TaskOptions:
     """First and longest pause before a task starts over; it doubles."""
     poison_tries: int = 3
     """A record whose processing fails so often is set aside."""
+    poison_in_a_row: int = 10
+    """After so many set aside with none applied between them it is not the records: the partition waits."""
     cached_states: int = 20_000
     """Decoded states kept at hand, of each partition."""
     tables: Path | None = None
@@ -62,9 +64,11 @@ class TaskOptions:
 class ProcessingFailedError(Exception):
     """The stage raised on a record: a defect of the stage, told with its place."""
 
-    def __init__(self, topic: str, offset: int, error: Exception) -> None:
+    def __init__(self, topic: str, offset: int, error: Exception, in_a_row: int) -> None:
         super().__init__(f"processing {topic}@{offset} raised {error!r}")
         self.where = (topic, offset)
+        self.in_a_row = in_a_row
+        """How many records right before it are set aside already."""
         self.trace = "".join(traceback.format_exception(error))
 
 
@@ -86,6 +90,7 @@ class PartitionTask:
         self._stop_event = asyncio.Event()
         self._failures: dict[tuple[str, int], int] = {}
         self._poison: dict[tuple[str, int], str] = {}
+        self._refused_in_a_row = 0
         self._ticked = 0.0
         self._stored_time = 0
         self._inbox = Inbox({}, {})
@@ -187,19 +192,22 @@ class PartitionTask:
 
     async def _transact(self, items: Sequence[Item]) -> None:
         started = monotonic()
-        process = self._processor.process
+        process, poison = self._processor.process, self._poison
+        in_a_row = self._refused_in_a_row
         for _, topic, record, event in items:
-            where = (topic, record.offset)
-            if where in self._poison:
-                self._processor.refuse(topic, record, self._poison[where])
+            if poison and (topic, record.offset) in poison:
+                self._processor.refuse(topic, record, poison[topic, record.offset])
+                in_a_row += 1
                 continue
             try:
                 process(topic, record, event)
             except TimerFailedError:
                 raise
             except Exception as error:
-                raise ProcessingFailedError(topic, record.offset, error) from error
+                raise ProcessingFailedError(topic, record.offset, error, in_a_row) from error
+            in_a_row = 0
         await self._commit(len(items), started)
+        self._refused_in_a_row = in_a_row
 
     async def _tick(self) -> None:
         """Everything at hand is applied. If that is all there is, the wall clock may move the partition's time."""
@@ -243,11 +251,17 @@ class PartitionTask:
         self.ready = False
         if isinstance(error, ProcessingFailedError):
             failures = self._failures[error.where] = self._failures.get(error.where, 0) + 1
-            if failures >= self._options.poison_tries:
-                self._poison[error.where] = str(error)
             logger.error(
                 "%s-%d: %s (try %d)\n%s", self.stage.name, self.partition, error, failures, error.trace
             )
+            if error.in_a_row >= self._options.poison_in_a_row:
+                logger.critical(
+                    "%s-%d waits: %d records in a row could not be processed, so it is not the records. "
+                    "Deploy a version that can; nothing is lost, and it goes on by itself",
+                    self.stage.name, self.partition, error.in_a_row,
+                )  # fmt: skip
+            elif failures >= self._options.poison_tries:
+                self._poison[error.where] = str(error)
         elif isinstance(error, FencedError):
             logger.warning("%s-%d: fenced: %s; starting over", self.stage.name, self.partition, error)
         elif isinstance(error, LogError):

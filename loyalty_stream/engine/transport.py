@@ -220,10 +220,18 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 delivering.result()
 
 
+class ConnectedProducer(driver.Producer):  # type: ignore[misc]
+    """Faust's own producer, which nothing of ours uses and which must be able to connect all the same."""
+
+    def _settings_auth(self) -> Mapping[str, Any]:
+        return {"security_protocol": "PLAINTEXT", **self.transport.settings.connection}
+
+
 class BatchTransport(driver.Transport):  # type: ignore[misc]
     """Made by the application with its settings and tasks, and given to the Faust app as `app.transport`."""
 
     Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
+    Producer: ClassVar[type[ConnectedProducer]] = ConnectedProducer
 
     def __init__(self, url: Any, app: Any, settings: KafkaSettings, tasks: Tasks) -> None:
         super().__init__(url, app)

@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from loyalty_stream.engine.log import Batch, FencedError, LogError, Record
 from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog
 from loyalty_stream.engine.observer import Silent
 from loyalty_stream.engine.stage import Context
-from loyalty_stream.engine.task import TIME_KEY, Clock, PartitionTask, TaskOptions
+from loyalty_stream.engine.task import TIME_KEY, Clock, PartitionTask, ProcessingFailedError, TaskOptions
 from tests.engine.tally import (
     CHANGELOG,
     INPUTS,
@@ -382,6 +383,35 @@ def test_two_poison_records_in_one_batch_are_both_set_aside() -> None:
     assert len(seen.errors) == 6
     assert [value["id"] for value in values(broker, REFUSED)] == ["bad", "worse"]
     assert ids(broker) == ["1"]
+
+
+def test_when_no_record_can_be_processed_the_partition_waits_instead_of_setting_all_aside() -> None:
+    broker = broker_with(*[("left", b"a", event(f"bad-{n}", n, poison=True)) for n in range(1, 9)])
+    options = replace(EVENTS, poison_in_a_row=3)
+    seen = Commits()
+    task = task_on(broker, options, observer=seen)
+
+    async def try_often() -> None:
+        for _ in range(40):
+            try:
+                await task.open()
+                await task.step()
+            except ProcessingFailedError as error:
+                await task._start_over(error)
+
+    asyncio.run(try_often())
+    assert len(seen.errors) == 40
+    assert values(broker, REFUSED) == []
+    assert broker.offsets == {}
+
+
+def test_many_poison_records_with_good_ones_between_are_all_set_aside() -> None:
+    records = [("left", b"a", event(f"bad-{n}", 2 * n, poison=True)) for n in range(6)]
+    records += [("right", b"b", event(f"good-{n}", 2 * n + 1, add=1)) for n in range(6)]
+    broker = broker_with(*records)
+    run_to_end(task_on(broker, replace(EVENTS, poison_in_a_row=2)), broker)
+    assert len(values(broker, REFUSED)) == 6
+    assert len(ids(broker)) == 6
 
 
 class _Shaky(TallyProcessor):
