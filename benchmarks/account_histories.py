@@ -24,7 +24,7 @@ from loyalty_stream.engine.timers import NEVER
 HISTORIES: Final = 1_000
 ORDERS: Final = 10
 SPENT: Final = 1_000
-"""Points that the customer held and redeemed, of some 2,500."""
+"""Points that the customer held and redeemed, of some 3,900 granted."""
 _DAYS: Final = 150
 _OTHERS: Final = (
     *["check-in"] * 3, *["review"] * 3, *["share"] * 2, *["game"] * 1, "survey",
