@@ -271,12 +271,21 @@ class FaustGroup:
         tps = _tps(topics, partition)
         if self._exactly_once:
             return _by_topic(await self._call(self._consumer.end_offsets, tps))
-        # The embedded broker answers this question wrongly; what its fetches say is right.
-        return {tp.topic: self._consumer.highwater(tp) or 0 for tp in tps}
+        # The embedded broker answers this question wrongly; what its fetches say is right. Until they have said it
+        # a task must wait: it would take a topic for read to its end and run ahead of it.
+        return await self._ask(self._fetched_ends(tps), "the first fetches")
 
     async def commit(self, offsets: Mapping[str, int], partition: int) -> None:
         positions = {TopicPartition(t, partition): OffsetAndMetadata(o, "") for t, o in offsets.items()}
         await self._call(self._consumer.commit, positions)
+
+    async def _fetched_ends(self, tps: Iterable[TopicPartition]) -> Mapping[str, int]:
+        ends: dict[str, int] = {}
+        for tp in tps:
+            while (end := self._consumer.highwater(tp)) is None:  # noqa: ASYNC110 - aiokafka tells of no change
+                await asyncio.sleep(POLL_SECONDS / 10)
+            ends[tp.topic] = end
+        return ends
 
     @property
     def _thread(self) -> BatchConsumerThread:

@@ -21,7 +21,8 @@ def test_kills_in_mid_transaction(deployment: Deployment, seed: int) -> None:
     deployment.send(facts)
     steps = chance.sample(STEPS, KILLS)  # every step once, in any order
     for step in steps:
-        fault = ("SIGKILL", chance.randrange(2, 25), step)
+        # Of 2 x PARTITIONS + 1 transactions that were begun, one a partition at a time, some are committed.
+        fault = ("SIGKILL", chance.randrange(2 * PARTITIONS + 1, 2 * PARTITIONS + 18), step)
         before = deployment.progress()
         deployment.worker("only", faults=[fault], batch_records=1_000).wait_killed()
         assert before < deployment.progress() < FACTS, "the kill was not in mid-run"
