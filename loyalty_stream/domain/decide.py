@@ -20,7 +20,7 @@ from loyalty_stream.domain import (
     waiting,
 )
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
-from loyalty_stream.domain.events import Cause, PointEvent
+from loyalty_stream.domain.events import AccountNoted, Cause, PointEvent, PointGranted
 from loyalty_stream.domain.facts import (
     ActivityAttended,
     CheckedIn,
@@ -75,8 +75,12 @@ def apply(
     journal = open_journal(account, subject, Cause(fact.source, fact.id), fact.time, at, now, digest)
     made = _decide(journal, fact, rules)
     events = due + made if due else made
-    for event in made:
-        quiet = quiet and expiry.falls_due_after(event.data, rules) > now
+    if quiet and at + rules.expiry.quiet_ms > now:
+        for event in made:
+            kind = event.data.__class__
+            quiet = quiet and (kind is PointGranted or (kind is AccountNoted and not account.waiting))
+    else:
+        quiet = False
     if not quiet and expiry.may_be_due(account, rules, now):
         # A late fact can grant or give back points whose date has passed: they are never spent.
         events += expiry.expire_passed(account, subject, now, at)

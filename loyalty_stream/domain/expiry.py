@@ -41,17 +41,14 @@ def next_due(account: Account, rules: Rules) -> int | None:
 
 def falls_due_after(data: PointEventData, rules: Rules) -> int:
     """An instant (ms) before which nothing falls due because of this event: a bound that is quickly known."""
-    match data:
-        case PointGranted():
-            if data.expires_at is None:
-                return NEVER
-            return calendar.date_to_ms(data.expires_at) - rules.expiry.longest_notice_ms
-        case AccountNoted():
-            return NEVER if data.kind != "waiting" else 0
-        case CommandRejected():
+    kind = data.__class__  # asked once for every event: a match would look through the classes one by one
+    if kind is PointGranted and isinstance(data, PointGranted):
+        if data.expires_at is None:
             return NEVER
-        case _:
-            return 0
+        return calendar.date_to_ms(data.expires_at) - rules.expiry.longest_notice_ms
+    if kind is CommandRejected or (isinstance(data, AccountNoted) and data.kind != "waiting"):
+        return NEVER
+    return 0
 
 
 def may_be_due(account: Account, rules: Rules, now: int) -> bool:

@@ -24,6 +24,11 @@ class Period(Struct, frozen=True):
     milliseconds: int = 0
 
     @property
+    def at_least_ms(self) -> int:
+        """No longer than the period ever is: months of 28 days, less a day for a change of the clock."""
+        return (self.months * 28 + self.days - 1) * 24 * 3600 * 1000 + self.milliseconds
+
+    @property
     def at_most_ms(self) -> int:
         """No shorter than the period ever is: months of 31 days, and a day for a change of the clock."""
         return (self.months * 31 + self.days + 1) * 24 * 3600 * 1000 + self.milliseconds
@@ -121,10 +126,13 @@ class Expiry(Struct, frozen=True):
     warn_before: tuple[Period, ...] = ()
     longest_notice_ms: int = 0
     """No shorter than any notice of `warn_before`; worked out here, as most events need not look further."""
+    quiet_ms: int = 0
+    """For so long after they were earned, at least, nothing falls due for points; worked out likewise."""
 
     def __post_init__(self) -> None:
         longest = max((notice.at_most_ms for notice in self.warn_before), default=0)
         force_setattr(self, "longest_notice_ms", longest)
+        force_setattr(self, "quiet_ms", self.period.at_least_ms - longest)
 
 
 class Redemption(Struct, frozen=True):

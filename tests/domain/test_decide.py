@@ -25,7 +25,7 @@ from given import (
 from msgspec.structs import replace
 
 from loyalty_stream.domain import calendar, decide, expiry
-from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
+from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account
 from loyalty_stream.domain.events import Cause
 
 DAY = "2026-01-15"
@@ -191,3 +191,13 @@ def test_an_account_that_never_was_has_nothing_to_forget():
     assert brief(decide.apply(Account(), share("s-1", "2036-01-01"), RULES, ms("2036-01-01"))) == [
         ("point-granted", 5)
     ]
+
+
+def test_a_late_order_whose_wait_is_over_is_applied_at_once_though_the_caller_knew_of_nothing_due():
+    order = order_paid("o-1", "2026-01-15 10:00", hold_id="h-1")
+    eager, told = Account(), Account()
+    now = ms("2026-01-15 12:00")
+    expected = decide.apply(eager, order, RULES, now)
+    assert decide.apply(told, order, RULES, now, at=ms("2026-01-15 10:00"), quiet_until=NEVER) == expected
+    assert told == eager
+    assert not told.waiting
