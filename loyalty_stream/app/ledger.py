@@ -179,7 +179,7 @@ class LedgerProcessor:
             due, key = entry
             self.time = max(self.time, due)
             try:
-                self._settle(key, due)
+                self._settle(key, self.time)  # a hold's end can free points that fell due before it
             except Exception as error:
                 raise TimerFailedError(
                     f"what falls due for customer {key.decode()} at {due} ms: {error!r}"

@@ -68,10 +68,18 @@ def may_be_due(account: Account, rules: Rules, now: int) -> bool:
 
 
 def settle(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
-    """Do all that has fallen due up to `now`, one instant after the other."""
+    """Do all that has fallen due up to `now`, one instant after the other.
+
+    A hold that times out can free points whose warning had been due before: it goes out then, not earlier.
+    """
     events: list[PointEvent] = []
-    while may_be_due(account, rules, now) and (settled := settle_next(account, subject, rules, now)):
-        events += settled
+    instant = 0
+    while may_be_due(account, rules, now):
+        due = next_due(account, rules)
+        if due is None or due > now:
+            break
+        instant = max(instant, due)
+        events += settle_at(account, subject, rules, instant)
     return events
 
 
@@ -84,7 +92,7 @@ def settle_next(account: Account, subject: str, rules: Rules, now: int) -> list[
 
 
 def settle_at(account: Account, subject: str, rules: Rules, due: int) -> list[PointEvent]:
-    """Do what falls due at `due`, which `next_due` has told.
+    """Do what falls due at `due`: the instant that `next_due` has told, or a later one.
 
     At one instant points expire first, then warnings go out, then holds time out, then waiting orders are
     applied; each by id.

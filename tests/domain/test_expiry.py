@@ -237,3 +237,16 @@ def test_settling_one_instant_does_only_what_falls_due_then():
 def test_nothing_is_ever_due_on_an_empty_account():
     assert expiry.next_due(Account(), PLAIN) is None
     assert expiry.settle(Account(), "c-1", PLAIN, ms("2028-01-01")) == []
+
+
+def test_points_that_a_hold_gives_back_after_their_warning_was_due_are_warned_of_then_and_not_earlier():
+    warned = replace(EXPIRY, period=Period("P2D", days=2), round_to="none", warn_before=(Period("P1D", days=1),))
+    redemption = replace(PLAIN.redemption, hold_timeout_ms=36 * 3600 * 1000)
+    customer = Customer(replace(PLAIN, expiry=warned, redemption=redemption))
+    customer.when(order_paid("o-1", "2026-01-15 10:00"), hold_points("h-1", "2026-01-15 10:00", 100))
+    events = customer.clock("2026-01-18 10:00")
+    assert [(event.type, event.time) for event in events] == [
+        ("point-released", moment("2026-01-16 22:00")),
+        ("point-expiring", moment("2026-01-16 22:00")),
+        ("point-expired", moment("2026-01-17 10:00")),
+    ]
