@@ -7,8 +7,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOCKER := .cache/lock/bin/pip-compile
 
+# The compiled copy of the package goes first, and the folder we stand in does not.
+NATIVE := PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/native:$(CURDIR)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock schemas clean
+.PHONY: help demo test lint native test-native bench lock schemas clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +29,14 @@ lint: $(INSTALLED) ## Check style, types, layers and schemas; change nothing
 	$(BIN)/lint-imports
 	$(BIN)/python -m loyalty_stream.app.schemas --check schemas/
 
-bench: $(INSTALLED) ## Measure throughput on this machine (options: ARGS=...)
-	$(BIN)/python -m benchmarks.run $(ARGS)
+native: $(INSTALLED) ## Compile the hot modules into build/native (needs a C compiler)
+	$(BIN)/python native/build.py build/native
+
+test-native: native ## Run the tests of what is compiled, compiled
+	$(NATIVE) $(BIN)/python -m pytest tests/domain tests/engine tests/wire tests/app/test_ledger.py tests/app/test_simulate.py $(ARGS)
+
+bench: native ## Measure throughput on this machine, compiled (options: ARGS=--quick)
+	$(NATIVE) $(BIN)/python -m benchmarks.run $(ARGS)
 
 lock: $(LOCKER) ## Lock the dependencies anew, with hashes
 	PATH="$(CURDIR)/.cache/lock/bin:$$PATH" sh requirements/compile.sh
@@ -36,7 +45,7 @@ schemas: $(INSTALLED) ## Generate schemas/ from the types
 	$(BIN)/python -m loyalty_stream.app.schemas schemas/
 
 clean: ## Remove the virtual environment and all caches
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info
+	rm -rf $(VENV) build .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(LOCKER):
