@@ -240,7 +240,9 @@ def test_nothing_is_ever_due_on_an_empty_account():
 
 
 def test_points_that_a_hold_gives_back_after_their_warning_was_due_are_warned_of_then_and_not_earlier():
-    warned = replace(EXPIRY, period=Period("P2D", days=2), round_to="none", warn_before=(Period("P1D", days=1),))
+    warned = replace(
+        EXPIRY, period=Period("P2D", days=2), round_to="none", warn_before=(Period("P1D", days=1),)
+    )
     redemption = replace(PLAIN.redemption, hold_timeout_ms=36 * 3600 * 1000)
     customer = Customer(replace(PLAIN, expiry=warned, redemption=redemption))
     customer.when(order_paid("o-1", "2026-01-15 10:00"), hold_points("h-1", "2026-01-15 10:00", 100))
