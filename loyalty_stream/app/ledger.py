@@ -12,6 +12,7 @@ from loyalty_stream import __version__
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.domain import decide, expiry, purchase
 from loyalty_stream.domain.account import Account, imbalance
+from loyalty_stream.domain.calendar import DAY_MS
 from loyalty_stream.domain.events import SOURCE, PointEvent
 from loyalty_stream.domain.facts import MAX_AMOUNT, Fact, Incoming, NotYet, OrderPaid
 from loyalty_stream.domain.rules import Rules
@@ -24,7 +25,6 @@ from loyalty_stream.wire.dead_letter import Place, dead_letter
 from loyalty_stream.wire.partitioning import partition_of
 from loyalty_stream.wire.reasons import Reason
 
-DAY_MS: Final = 86_400_000
 _DUE: Final = Struct(">q")
 _NOT_YET: Final = frozenset(get_args(NotYet))
 

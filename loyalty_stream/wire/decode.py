@@ -12,8 +12,9 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from loyalty_stream.domain import facts
+from loyalty_stream.domain.calendar import DAY_MS
 from loyalty_stream.domain.facts import Incoming, NotYet
-from loyalty_stream.wire.instants import DAY_MS, YEAR_2000_MS, YEAR_3000_MS, instant_ms
+from loyalty_stream.wire.instants import YEAR_2000_MS, YEAR_3000_MS, instant_ms
 from loyalty_stream.wire.reasons import Reason
 from loyalty_stream.wire.refusal import MAX_RECORD_BYTES, Refused, refusal
 from loyalty_stream.wire.topics import ACCEPTED, FACT_OF_TYPE, union_of

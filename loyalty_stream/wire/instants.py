@@ -7,8 +7,6 @@ YEAR_2000_MS: Final = 946_684_800_000
 """2000-01-01T00:00:00Z."""
 YEAR_3000_MS: Final = 32_503_680_000_000
 """3000-01-01T00:00:00Z: beyond it no calendar arithmetic of an expiry is safe (datetime ends with 9999)."""
-DAY_MS: Final = 86_400_000
-"""24 * 3600 * 1000: how far `time` may be ahead of the broker's timestamp."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_AT: Final[dict[tzinfo | None, datetime]] = {}

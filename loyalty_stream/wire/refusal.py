@@ -12,8 +12,9 @@ from typing import Final
 import msgspec
 from msgspec.inspect import StructType
 
+from loyalty_stream.domain.calendar import DAY_MS
 from loyalty_stream.wire.fields import JsonValue, Refused, check, check_id
-from loyalty_stream.wire.instants import DAY_MS, YEAR_2000_MS, YEAR_3000_MS, instant_ms
+from loyalty_stream.wire.instants import YEAR_2000_MS, YEAR_3000_MS, instant_ms
 from loyalty_stream.wire.reasons import Reason
 from loyalty_stream.wire.topics import FACT_OF_TYPE, TOPIC_OF_TYPE, shape
 
