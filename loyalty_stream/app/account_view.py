@@ -18,6 +18,7 @@ from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.read_log import log_reader
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.topics import partition_counts
+from loyalty_stream.domain import orders
 from loyalty_stream.domain.account import NEVER, Account
 from loyalty_stream.domain.events import PointEvent
 from loyalty_stream.wire import point_events
@@ -104,14 +105,12 @@ def as_text(view: AccountView, history: int) -> str:
         for hold_id, hold in account.holds.items():
             holds.add_row(hold_id, f"{hold.points:,}", hold.state, _minute(hold.due_at), hold.order_id)
         console.print(holds)
-    if account.orders:
-        net = sum(order.net_amount for order in account.orders.values())
-        first, last = (
-            min(o.paid_at for o in account.orders.values()),
-            max(o.paid_at for o in account.orders.values()),
-        )
+    if orders.count(account):
+        paid = list(orders.each(account))
+        net = sum(order.net_amount for order in paid)
+        first, last = min(order.paid_at for order in paid), max(order.paid_at for order in paid)
         console.print(
-            f"{len(account.orders):,} orders from {_day(first)} to {_day(last)}, {net:,} net in minor units"
+            f"{len(paid):,} orders from {_day(first)} to {_day(last)}, {net:,} net in minor units"
         )
     latest = view.events[-history:] if history else view.events
     title = f"History: the latest {len(latest)} of {len(view.events)} events"

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from loyalty_stream.app.complete_journey import STORE_ZONE, ImportReport
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.verify import VerifyReport
+from loyalty_stream.domain import orders
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import PointEvent, PointExpiring, PointGranted
 from loyalty_stream.programme import Programme
@@ -75,9 +76,9 @@ class Summary:
 
     def account(self, name: str, account: Account) -> None:
         """Add a customer as the account is in the end."""
-        net = sum(order.net_amount for order in account.orders.values())
+        net = sum(order.net_amount for order in orders.each(account))
         self.customers.append(
-            Customer(account.granted, name, len(account.orders), net, account.expired, account.available)
+            Customer(account.granted, name, orders.count(account), net, account.expired, account.available)
         )
 
     def _reach(self, grant: PointGranted) -> None:

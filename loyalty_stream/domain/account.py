@@ -15,13 +15,17 @@ KEY_BUCKET_MS = 28 * 24 * 3600 * 1000
 
 
 class Lot(Struct, array_like=True, gc=False):
-    """What is left of one grant. `points` are free to spend, `held` are reserved by holds."""
+    """What is left of one grant. `points` are free to spend, `held` are reserved, `pending` not available yet."""
 
     grant_id: str
     points: int
     earned_at: int
     expires_at: int
     held: int = 0
+    pending: int = 0
+    """Points that cannot be spent yet; while there are any, `points` and `held` are 0."""
+    available_at: int = 0
+    """When the pending points become available; `NEVER`: when their order completes."""
 
 
 class Hold(Struct, array_like=True, gc=False):
@@ -35,21 +39,86 @@ class Hold(Struct, array_like=True, gc=False):
     taken: list[tuple[str, int]]
     """Grant id and points, in spending order; empty once the hold is no longer open."""
     order_id: str = ""
+    spent: list["Spent"] = []
+    """What a `confirmed` hold has redeemed, until an order names it; then it is the order's."""
+
+
+class Spent(Struct, array_like=True, gc=False):
+    """Points of one grant that were redeemed, with the dates that they come back with."""
+
+    grant_id: str
+    points: int
+    earned_at: int
+    expires_at: int
+    restored: int = 0
+
+
+class Line(Struct, array_like=True, gc=False):
+    """A line of an order: its goods net of discount and points, and how much of that was refunded."""
+
+    line_id: str
+    net: int
+    refunded: int = 0
+
+
+class Earned(Struct, array_like=True, gc=False):
+    """What an order was granted, kept to take it back: B is the net of the lines in `scope`, G is `points`.
+
+    With `exact` (numerator, denominator), what stays after refunds of R is `exact * (B - R) / B`, rounded; with
+    `steps` it is the award of the last step that B - R reaches; with neither it stays while the order stands.
+    """
+
+    grant_id: str
+    kind: str
+    """`purchase`, `threshold`, `first_purchase`, or `campaign:<id>`."""
+    points: int
+    revoked: int = 0
+    exact: tuple[int, int] | None = None
+    rounding: str = ""
+    steps: tuple[tuple[int, int], ...] = ()
+    """Minimum amount of the base and the points from there on, by rising minimum."""
+    scope: tuple[int, ...] = ()
+    """The positions of the lines that it counts; empty: all."""
+    gross: int = 0
+    """B, where it is not the net of the lines: goods before discounts and points, in minor units."""
 
 
 class Order(Struct, array_like=True, gc=False):
-    """A paid order: when, and its goods net of discount and of points, in minor units."""
+    """A paid order, as far as what may come after it needs it. Amounts are in minor units."""
 
+    stem: str
+    """What the ids of the events of its order-paid begin with: anybody can look the order up by it."""
     paid_at: int
-    net_amount: int
+    lines: list[Line]
+    earned: list[Earned] = []
+    spent: list[Spent] = []
+    completed: bool = False
+    cancelled: bool = False
+    first: bool = False
+    """It carries the first-purchase bonus, whatever that is worth."""
+
+    @property
+    def net_amount(self) -> int:
+        """Its goods net of discount and of points, as paid."""
+        return sum([line.net for line in self.lines])
+
+    @property
+    def left_amount(self) -> int:
+        """What of `net_amount` was not refunded."""
+        return sum([line.net - line.refunded for line in self.lines])
 
 
 class Waiting(Struct, array_like=True, gc=False):
-    """An `order-paid` that waits for its hold until `due_at`, as the JSON text of the event."""
+    """An event of an order that came too early, as its JSON text.
+
+    An `order-paid` waits for its hold and is applied without it at `due_at`. A refund, cancellation or completion
+    waits for its payment (`hold_id` empty) and is dropped at `due_at`.
+    """
 
     hold_id: str
     due_at: int
-    order_paid: str
+    event: str
+    order_id: str = ""
 
 
 class Account(Struct, array_like=True, gc=False):
@@ -67,13 +136,13 @@ class Account(Struct, array_like=True, gc=False):
     registered_at: int = 0
     """0: never registered."""
     first_order: str = ""
-    """The order that carries the first-purchase bonus; empty: none yet."""
+    """The stem of the order that carries the first-purchase bonus; empty: none."""
     lots: list[Lot] = field(default_factory=list)
     """In spending order: expires first, earned first, grant id. A lot with nothing free and nothing held is gone."""
     holds: dict[str, Hold] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
-    """By order id."""
+    """By the stem of the waiting event, in the order of arrival."""
     keys: dict[int, bytes] = field(default_factory=dict)
     """Bucket of `KEY_BUCKET_MS` -> the 8-byte keys remembered in it, end to end (see `identity`)."""
     daily: dict[int, dict[str, int]] = field(default_factory=dict)

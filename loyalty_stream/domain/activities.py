@@ -1,7 +1,7 @@
 """Points for games, surveys and activities attended ([[games]], [[surveys]], [earning.activity])."""
 
 from loyalty_stream.domain import calendar, identity, limits
-from loyalty_stream.domain.events import AccountNoted, ActivityNote, GameNote, KeyNote, SurveyNote
+from loyalty_stream.domain.events import ActivityNote, GameNote, KeyNote, SurveyNote
 from loyalty_stream.domain.facts import ActivityAttended, GamePlayed, SurveySubmitted
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Game, Rules
@@ -16,7 +16,7 @@ def decide_game_played(journal: Journal, fact: GamePlayed, rules: Rules) -> None
     account = journal.account
     data = fact.data
     if identity.remembers(account.keys, identity.business_key("game", data.game_id, data.play_id)):
-        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        journal.remember("key", KeyNote())
         return
     day = calendar.local_day(journal.at, rules.zone)
     rule = f"game:{data.game_id}"
@@ -30,9 +30,8 @@ def decide_game_played(journal: Journal, fact: GamePlayed, rules: Rules) -> None
         day=day,
         earned=limits.allowed_points(account, rules, day, points) > 0,
     )
-    limits.grant_or_note(
-        journal, rules, points=points, rule=rule, reason="game", day=day, kind="game", note=note
-    )
+    journal.remember("game", note)
+    limits.grant_within(journal, rules, points=points, rule=rule, reason="game", day=day)
 
 
 def band_points(game: Game, score: int) -> int:
@@ -49,19 +48,16 @@ def decide_survey_submitted(journal: Journal, fact: SurveySubmitted, rules: Rule
     """Reward the survey once per customer. One that the programme does not know is only remembered."""
     data = fact.data
     if data.survey_id in journal.account.surveys:
-        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        journal.remember("key", KeyNote())
         return
-    limits.grant_or_note(
+    journal.remember("survey", SurveyNote(data.survey_id, data.response_id, data.satisfaction))
+    limits.grant_within(
         journal,
         rules,
         points=rules.surveys.get(data.survey_id, 0),
         rule=f"survey:{data.survey_id}",
         reason="survey",
         day=calendar.local_day(journal.at, rules.zone),
-        kind="survey",
-        note=SurveyNote(
-            survey_id=data.survey_id, response_id=data.response_id, satisfaction=data.satisfaction
-        ),
     )
 
 
@@ -69,15 +65,14 @@ def decide_activity_attended(journal: Journal, fact: ActivityAttended, rules: Ru
     """Reward the attendance, online or offline, once per attendance id."""
     data = fact.data
     if identity.remembers(journal.account.keys, identity.business_key("activity", data.attendance_id)):
-        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        journal.remember("key", KeyNote())
         return
-    limits.grant_or_note(
+    journal.remember("activity", ActivityNote(data.activity_id, data.attendance_id))
+    limits.grant_within(
         journal,
         rules,
         points=rules.activity_points,
         rule="activity",
         reason="activity",
         day=calendar.local_day(journal.at, rules.zone),
-        kind="activity",
-        note=ActivityNote(activity_id=data.activity_id, attendance_id=data.attendance_id),
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from loyalty_stream.domain import calendar, limits
 from loyalty_stream.domain.account import NEVER
-from loyalty_stream.domain.events import AccountNoted, CheckInNote, KeyNote, Note
+from loyalty_stream.domain.events import CheckInNote, KeyNote
 from loyalty_stream.domain.facts import CheckedIn
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Rules, StreakBonus
@@ -23,22 +23,16 @@ def decide_checked_in(journal: Journal, _fact: CheckedIn, rules: Rules) -> None:
     day = calendar.local_day(journal.at, rules.zone)
     runs = neighbours(journal.account.streaks, day)
     if runs is None:
-        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        journal.remember("key", KeyNote())
         return
-    note: Note | None = CheckInNote(day=day)
+    journal.remember("check-in", CheckInNote(day=day))
     rule = rules.check_in
-    if rule is not None:
-        rewards = [(rule.points, "check-in")]
-        rewards += [
-            (streak.bonus, f"streak of {streak.days} days") for streak in milestones(rule.streaks, *runs)
-        ]
-        for points, reason in rewards:
-            if limits.grant_within(
-                journal, rules, points=points, rule="check_in", reason=reason, day=day, note=note
-            ):
-                note = None
-    if note is not None:
-        journal.record(AccountNoted(kind="check-in", note=note))
+    if rule is None:
+        return
+    limits.grant_within(journal, rules, points=rule.points, rule="check_in", reason="check-in", day=day)
+    for streak in milestones(rule.streaks, *runs):
+        reason = f"streak of {streak.days} days"
+        limits.grant_within(journal, rules, points=streak.bonus, rule="check_in", reason=reason, day=day)
 
 
 def neighbours(streaks: Sequence[tuple[int, int]], day: int) -> tuple[int, int] | None:

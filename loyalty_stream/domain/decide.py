@@ -101,7 +101,7 @@ def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:
         case HoldPoints():
             holds.decide_hold_points(journal, fact, rules)
             waited = waiting.apply_for_hold(journal.account, fact.data.hold_id, rules, journal.now)
-            return journal.events + waited
+            return journal.close() + waited
         case ConfirmHold():
             holds.decide_confirm_hold(journal, fact, rules)
         case ReleaseHold():
@@ -118,4 +118,4 @@ def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:
             registration.decide_customer_updated(journal, fact, rules)
         case _:
             assert_never(fact)
-    return journal.events
+    return journal.close()

@@ -7,7 +7,7 @@ that is what the contract shows; the account keeps them as milliseconds (see `ca
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 SOURCE = "loyalty-stream"
 
@@ -35,25 +35,73 @@ class Taken(Struct, frozen=True, gc=False):
     points: int
 
 
+class Restored(Struct, frozen=True, gc=False):
+    """Points of one grant that came back after they were spent, with the dates of the lot that they form again."""
+
+    grant_id: str
+    points: int
+    earned_at: datetime
+    expires_at: datetime | None
+
+
+class Revoked(Struct, frozen=True, gc=False, omit_defaults=True):
+    """By how much a grant is taken back, whatever lots it could be taken from; the grant is pinned by it."""
+
+    grant_id: str
+    points: int
+    earned_at: datetime
+    campaign_id: str | None = None
+
+
 # -- what an account must remember of a fact, whether or not points moved --------------------------------
 
 
-class OrderNote(Struct, frozen=True, gc=False, tag_field="kind", tag="order"):
-    """A paid order: its goods net of discount and points, in minor units."""
+class OrderNote(Struct, frozen=True, gc=False, tag_field="kind", tag="order", omit_defaults=True):
+    """A paid order and its lines: each its id and its goods net of discount and points, in minor units."""
 
     order_id: str
-    net_amount: int
+    lines: tuple[tuple[str, int], ...]
     first: bool = False
     """It carries the first-purchase bonus."""
 
+    @property
+    def net_amount(self) -> int:
+        """The order's goods net of discount and points, in minor units."""
+        return sum([net for _, net in self.lines])
 
-class WaitingNote(Struct, frozen=True, gc=False, tag_field="kind", tag="waiting"):
-    """An `order-paid` whose hold has not been seen yet; `order_paid` is the event as it came, as JSON text."""
+
+class RefundNote(Struct, frozen=True, gc=False, tag_field="kind", tag="refund", omit_defaults=True):
+    """What of each line (by its position) was refunded by this cause, in minor units; `cancelled`: the rest of all."""
 
     order_id: str
-    hold_id: str
+    lines: tuple[tuple[int, int], ...]
+    refund_id: str | None = None
+    cancelled: bool = False
+
+
+class CompletionNote(Struct, frozen=True, gc=False, tag_field="kind", tag="completion"):
+    """The order was received, or its return window has ended."""
+
+    order_id: str
+
+
+class WaitingNote(Struct, frozen=True, gc=False, tag_field="kind", tag="waiting", omit_defaults=True):
+    """An event of an order that came too early: `event` is it as JSON text.
+
+    An `order-paid` names the hold that it waits for; a refund, cancellation or completion waits for its payment.
+    """
+
+    order_id: str
     due_at: datetime
-    order_paid: str
+    event: str
+    hold_id: str = ""
+
+
+class DroppedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="dropped"):
+    """A waiting event was dropped: nothing it could belong to came within the retention. `waiting` is its stem."""
+
+    order_id: str
+    waiting: str
 
 
 class RegistrationNote(Struct, frozen=True, gc=False, tag_field="kind", tag="registration"):
@@ -140,7 +188,10 @@ class KeyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="key"):
 
 Note: TypeAlias = (
     OrderNote
+    | RefundNote
+    | CompletionNote
     | WaitingNote
+    | DroppedNote
     | RegistrationNote
     | SegmentNote
     | ReviewNote
@@ -175,14 +226,24 @@ class PointGranted(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     rule: str
     rule_version: int
     reason: str
-    available_at: datetime
+    available_at: datetime | None
+    """Null: when the order completes."""
     expires_at: datetime | None
     order_id: str | None = None
+    order: str | None = None
+    """The stem of the order's events, where the order's id is not at hand (see `account.Order`)."""
     campaign_id: str | None = None
     base_amount: int | None = None
     exact: tuple[int, int] | None = None
     """The exact fraction of points that was rounded: numerator, denominator."""
     rounding: Literal["floor", "half_up", "ceil"] | None = None
+    steps: tuple[tuple[int, int], ...] | None = None
+    """The award by the base that remains after refunds: minimum amount and points from there on, rising."""
+    scope: tuple[int, ...] | None = None
+    """Positions of the order's lines that are the base; null: all."""
+    command_id: str | None = None
+    """The `adjustment_id` or `grant_id` of the command that asked for it."""
+    operator: str | None = None
     day: int | None = None
     """Local day whose daily limit of points this grant counts against."""
 
@@ -235,16 +296,87 @@ class PointExpiring(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=T
     """The notice period as the programme file writes it, such as `P30D`."""
 
 
-class PointRevoked(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """Points were taken back; `shortfall` could not be taken."""
+class PointActivated(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Pending points of a grant became available."""
+
+    grant_id: str
+    points: int
+
+
+class PointRestored(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Spent points came back to the lots that they came from."""
 
     points: int
-    reason: Literal["hold_shortfall", "debt_repaid"]
+    grants: tuple[Restored, ...]
+    order_id: str | None = None
+    redemption_id: str | None = None
+
+
+class PointRevoked(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Points were taken back; `shortfall` could not be taken.
+
+    points + shortfall is what `revokes` adds up to, where grants are taken back.
+    """
+
+    points: int
+    reason: Literal[
+        "refund",
+        "cancellation",
+        "first_purchase_passed",
+        "campaign",
+        "review_removed",
+        "adjustment",
+        "erased",
+        "hold_shortfall",
+        "debt_repaid",
+    ]
     grants: tuple[Taken, ...]
+    """The lots that the points were taken from, pending or free."""
     shortfall: int
     order_id: str | None = None
+    campaign_id: str | None = None
     owed: int = 0
     """How much of the shortfall became debt; the rest was let go."""
+    revokes: tuple[Revoked, ...] = ()
+    """The grants that are taken back, and by how much."""
+    command_id: str | None = None
+    why: str | None = None
+    operator: str | None = None
+
+
+class TierChanged(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """The customer rose or fell; `from` and `to` are names of tiers, null below the first."""
+
+    before: str | None = field(name="from")
+    to: str | None
+    valid_until: datetime | None = None
+
+
+class RewardIssued(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A reward is the customer's: redeemed, or free as a campaign's gift or a draw's prize."""
+
+    redemption_id: str
+    reward_id: str
+    quantity: int
+    reward: Literal["goods", "coupon"] = field(name="kind")
+    coupon_codes: tuple[str, ...] = ()
+    campaign_id: str | None = None
+
+
+class DrawEntered(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """The customer has an entry in a campaign's draw."""
+
+    entry_id: str
+    campaign_id: str
+
+
+class DrawWon(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """The entry won; `proof` is the HMAC-SHA256 of the entry id under the seed, in hex."""
+
+    entry_id: str
+    campaign_id: str
+    prize: str
+    proof: str
 
 
 class AccountNoted(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -265,6 +397,13 @@ class CommandRejected(_Event, frozen=True, gc=False, kw_only=True, omit_defaults
         "over_share",
         "unknown_hold",
         "hold_closed",
+        "unknown_reward",
+        "out_of_stock",
+        "limit_reached",
+        "not_eligible",
+        "draw_closed",
+        "unknown_campaign",
+        "account_erased",
     ]
     message: str
 
@@ -276,7 +415,13 @@ PointEventData: TypeAlias = (
     | PointRedeemed
     | PointExpired
     | PointExpiring
+    | PointActivated
+    | PointRestored
     | PointRevoked
+    | TierChanged
+    | RewardIssued
+    | DrawEntered
+    | DrawWon
     | AccountNoted
     | CommandRejected
 )
@@ -288,7 +433,13 @@ EVENT_TYPE: dict[type[PointEventData], str] = {
     PointRedeemed: "point-redeemed",
     PointExpired: "point-expired",
     PointExpiring: "point-expiring",
+    PointActivated: "point-activated",
+    PointRestored: "point-restored",
     PointRevoked: "point-revoked",
+    TierChanged: "tier-changed",
+    RewardIssued: "reward-issued",
+    DrawEntered: "draw-entered",
+    DrawWon: "draw-won",
     AccountNoted: "account-noted",
     CommandRejected: "command-rejected",
 }

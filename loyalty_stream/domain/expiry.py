@@ -107,8 +107,9 @@ def settle_at(account: Account, subject: str, rules: Rules, due: int) -> list[Po
         journal = _journal(account, subject, f"{hold_id}:timed-out", due)
         holds.time_out(journal, hold_id)
         events += journal.events
-    for order_id in sorted(order_id for order_id, order in account.waiting.items() if order.due_at <= due):
-        events += waiting.apply_waiting(account, order_id, rules, due)
+    late = [(each.order_id, stem) for stem, each in account.waiting.items() if each.due_at <= due]
+    for _, stem in sorted(late):
+        events += waiting.apply_waiting(account, stem, rules, due)
     return events + expire_passed(account, subject, due, due)
 
 

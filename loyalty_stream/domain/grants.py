@@ -5,9 +5,10 @@ It must not know what earns points; the earning rules say how many and why.
 
 from datetime import datetime, tzinfo
 from functools import lru_cache
+from typing import assert_never
 
-from loyalty_stream.domain import calendar, lots
-from loyalty_stream.domain.events import Note, PointGranted, PointRevoked
+from loyalty_stream.domain import calendar, lots, orders
+from loyalty_stream.domain.events import PointGranted, PointRevoked
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Expiry, Rounding, Rules
 
@@ -19,33 +20,50 @@ def grant(
     points: int,
     rule: str,
     reason: str,
-    note: Note | None = None,
+    rule_version: int | None = None,
     order_id: str | None = None,
+    order: str | None = None,
+    campaign_id: str | None = None,
     base_amount: int | None = None,
     exact: tuple[int, int] | None = None,
     rounding: Rounding | None = None,
+    steps: tuple[tuple[int, int], ...] | None = None,
+    scope: tuple[int, ...] | None = None,
     day: int | None = None,
+    command_id: str | None = None,
+    operator: str | None = None,
 ) -> None:
-    """Grant points, available at once, then repay debt with them. A grant of 0 is not recorded: note it."""
+    """Grant points, then repay debt with them. A grant of 0 is not recorded.
+
+    What an order causes (`order_id`, or `order`: its stem) becomes available as [availability] says, all else at
+    once. The fields are those of `PointGranted`; `rule_version` is the programme's unless it is given.
+    """
     if points == 0:
-        assert note is None, f"{rule} would lose its note in a grant of 0 points: record the note by itself"
         return
     grant_id = journal.next_id()
+    available_at: datetime | None = journal.time
+    if rules.availability.mode != "immediate" and (order_id is not None or order is not None):
+        available_at = _available_at(journal, rules, order_id, order)
     journal.record(
         PointGranted(
             grant_id=grant_id,
             points=points,
             rule=rule,
-            rule_version=rules.version,
+            rule_version=rules.version if rule_version is None else rule_version,
             reason=reason,
-            available_at=journal.time,
+            available_at=available_at,
             expires_at=expires_at(journal.at, rules),
-            note=note,
             order_id=order_id,
+            order=order,
+            campaign_id=campaign_id,
             base_amount=base_amount,
             exact=exact,
             rounding=rounding,
+            steps=steps,
+            scope=scope,
             day=day,
+            command_id=command_id,
+            operator=operator,
         )
     )
     if journal.account.debt:
@@ -60,6 +78,26 @@ def repay_debt(journal: Journal) -> None:
         journal.record(
             PointRevoked(points=lots.total(grants), reason="debt_repaid", grants=grants, shortfall=0)
         )
+
+
+def _available_at(journal: Journal, rules: Rules, order_id: str | None, stem: str | None) -> datetime | None:
+    """When what an order earns can be spent (DOMAIN.md, [availability]); None: when it completes."""
+    account = journal.account
+    if order_id is not None:
+        order = orders.find(account, order_id)
+    else:
+        order = None if stem is None else orders.by_stem(account, stem)
+    if order is None or order.completed:
+        return journal.time
+    match rules.availability.mode:
+        case "immediate":
+            return journal.time
+        case "on_completion":
+            return None
+        case "delay":
+            return calendar.to_datetime(calendar.add(order.paid_at, rules.availability.delay, rules.zone))
+        case _:
+            assert_never(rules.availability.mode)
 
 
 def expires_at(at: int, rules: Rules) -> datetime | None:

@@ -8,7 +8,6 @@ from typing import Literal, TypeAlias
 from loyalty_stream.domain import calendar, grants, lots
 from loyalty_stream.domain.account import Account, Hold
 from loyalty_stream.domain.events import (
-    AccountNoted,
     CommandRejected,
     HoldNote,
     KeyNote,
@@ -41,7 +40,7 @@ def decide_hold_points(journal: Journal, fact: HoldPoints, rules: Rules) -> None
     account = journal.account
     known = account.holds.get(data.hold_id)
     if known is not None and known.state != "rejected":
-        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        journal.remember("key", KeyNote())
         return
     refused = _refusal(data, account.available, rules.redemption)
     if refused is not None:
@@ -139,28 +138,37 @@ def must_wait(account: Account, data: OrderPaidData) -> bool:
     return data.hold_id is not None and data.hold_id not in account.holds
 
 
-def spend_on_order(journal: Journal, rules: Rules, data: OrderPaidData, goods_amount: int) -> int:
-    """Turn the hold that the order names into a redemption; returns its cash value in minor units.
+def worth_on_order(account: Account, rules: Rules, hold_id: str, goods_amount: int) -> int:
+    """The cash value that the hold takes off an order, in minor units.
 
-    `goods_amount`, the goods less the discount, is the most that points can pay; what is over is given back.
-    A confirmed hold takes its value off and redeems nothing more. One given back is taken again, and what is
-    missing is a shortfall: debt, or let go. A hold never seen, rejected or spent by another order is worth 0.
+    `goods_amount`, the goods less the discount, is the most that points can pay. A hold never seen, rejected or
+    spent by another order is worth 0.
+    """
+    hold = account.holds.get(hold_id)
+    if hold is None or hold.state not in {"open", "released", "confirmed"}:
+        return 0
+    return min(cash_value(hold.points, rules.redemption), goods_amount)
+
+
+def spend_on_order(journal: Journal, rules: Rules, data: OrderPaidData, amount: int) -> None:
+    """Turn the hold that the order names into a redemption worth `amount`; what is over is given back.
+
+    A confirmed hold redeems nothing more. One given back is taken again, and what is missing is a shortfall:
+    debt, or let go.
     """
     hold_id = data.hold_id
     hold = None if hold_id is None else journal.account.holds.get(hold_id)
     if hold_id is None or hold is None:
-        return 0
-    redemption = rules.redemption
-    amount = min(cash_value(hold.points, redemption), goods_amount)
-    if hold.state == "open":
-        _redeem_held(journal, data.order_id, hold_id, hold, amount, redemption)
-    elif hold.state == "released":
-        _redeem_again(journal, data.order_id, hold_id, hold, amount, rules)
-    elif hold.state == "confirmed":
-        _note_spent(journal, data.order_id, hold_id, amount)
-    else:
-        return 0
-    return amount
+        return
+    match hold.state:
+        case "open":
+            _redeem_held(journal, data.order_id, hold_id, hold, amount, rules.redemption)
+        case "released":
+            _redeem_again(journal, data.order_id, hold_id, hold, amount, rules)
+        case "confirmed":
+            _note_spent(journal, data.order_id, hold_id, amount)
+        case _:
+            pass
 
 
 def _redeem_held(
@@ -204,13 +212,13 @@ def _redeem_again(
                 grants=(),
                 shortfall=missing,
                 order_id=order_id,
-                owed=missing if rules.shortfall == "debt" else 0,
+                owed=missing if rules.refunds.shortfall == "debt" else 0,
             )
         )
 
 
 def _note_spent(journal: Journal, order_id: str, hold_id: str, amount: int) -> None:
-    journal.record(AccountNoted(kind="hold", note=HoldNote(hold_id, order_id, amount)))
+    journal.remember("hold", HoldNote(hold_id, order_id, amount))
 
 
 def _points_for(amount: int, hold: Hold, redemption: Redemption) -> int:

@@ -10,7 +10,16 @@ from msgspec.structs import force_setattr
 
 from loyalty_stream.domain import identity
 from loyalty_stream.domain.account import Account
-from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, Balance, Cause, PointEvent, PointEventData
+from loyalty_stream.domain.events import (
+    EVENT_TYPE,
+    SOURCE,
+    AccountNoted,
+    Balance,
+    Cause,
+    Note,
+    PointEvent,
+    PointEventData,
+)
 from loyalty_stream.domain.evolve import evolve
 
 
@@ -30,23 +39,44 @@ class Journal(Struct, gc=False):
     earlier: int
     """How many events the cause had made before, where it is taken up again."""
     events: list[PointEvent]
+    note: Note | None = None
+    kind: str = ""
 
     def next_id(self) -> str:
         """The id that the next recorded event will have; a grant is named by the event that granted it."""
         return f"{self.stem}.{self.earlier + len(self.events)}"
+
+    def remember(self, kind: str, note: Note) -> None:
+        """What the account must remember of the cause: it rides on the next event that is recorded.
+
+        `close` records an `account-noted` of this kind for it where no other event took it along.
+        """
+        if self.note is not None:
+            self.close()
+        self.note = note
+        self.kind = kind
 
     def record(self, data: PointEventData) -> None:
         """Evolve the account by `data`, stamp it with its cause and the balance after it, and keep it."""
         account = self.account
         events = self.events
         number = self.earlier + len(events)
-        evolve(account, data, self.key, self.at, first=number == 0)
+        if self.note is not None:
+            force_setattr(data, "note", self.note)
+            self.note = None
+        evolve(account, data, self.key, self.stem, self.at, first=number == 0)
         force_setattr(data, "cause", self.cause)
         force_setattr(
             data, "balance", Balance(account.available, account.pending, account.held, account.debt)
         )
         kind = EVENT_TYPE[data.__class__]
         events.append(PointEvent(f"{self.stem}.{number}", kind, self.subject, self.time, data))
+
+    def close(self) -> list[PointEvent]:
+        """The events of the cause, with one for what is to be remembered and has not been recorded yet."""
+        if self.note is not None:
+            self.record(AccountNoted(kind=self.kind))
+        return self.events
 
 
 def open_journal(

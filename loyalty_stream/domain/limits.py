@@ -5,7 +5,6 @@ It must not know which services send what; the counters are kept by `evolve`, fr
 
 from loyalty_stream.domain import grants
 from loyalty_stream.domain.account import Account
-from loyalty_stream.domain.events import AccountNoted, Note
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Rules
 
@@ -33,31 +32,18 @@ def allowed_points(account: Account, rules: Rules, day: int, points: int) -> int
 
 
 def grant_within(
-    journal: Journal, rules: Rules, *, points: int, rule: str, reason: str, day: int, note: Note | None = None
-) -> bool:
-    """Grant what the daily limit leaves of `points`; False, with nothing recorded, where that is nothing.
+    journal: Journal, rules: Rules, *, points: int, rule: str, reason: str, day: int
+) -> None:
+    """Grant what the daily limit leaves of `points`, which may be nothing.
 
-    The grant carries `note`, and says in its reason if it was cut. It names its day only under a limit, which
-    alone asks for it.
+    The grant says in its reason if it was cut. It names its day only under a limit, which alone asks for it.
     """
     allowed = allowed_points(journal.account, rules, day, points)
-    if allowed == 0:
-        return False
     grants.grant(
         journal,
         rules,
         points=allowed,
         rule=rule,
         reason=reason if allowed == points else f"{reason}, cut by the daily limit",
-        note=note,
         day=day if rules.daily_points_limit > 0 else None,
     )
-    return True
-
-
-def grant_or_note(
-    journal: Journal, rules: Rules, *, points: int, rule: str, reason: str, day: int, kind: str, note: Note
-) -> None:
-    """Grant what the daily limit leaves of `points`; where that is nothing, record `note` by itself."""
-    if not grant_within(journal, rules, points=points, rule=rule, reason=reason, day=day, note=note):
-        journal.record(AccountNoted(kind=kind, note=note))

@@ -31,18 +31,19 @@ def find(lots: list[Lot], grant_id: str) -> int:
     )
 
 
-def move(lots: list[Lot], grant_id: str, *, free: int, held: int) -> None:
-    """Change what is free and what is held of a lot; one with neither is gone."""
+def move(lots: list[Lot], grant_id: str, *, free: int = 0, held: int = 0, pending: int = 0) -> None:
+    """Change what is free, held and pending of a lot; one with nothing left is gone."""
     place = find(lots, grant_id)
     lot = lots[place]
     lot.points += free
     lot.held += held
-    if lot.points < 0 or lot.held < 0:
+    lot.pending += pending
+    if lot.points < 0 or lot.held < 0 or lot.pending < 0:
         raise ValueError(
-            f"lot {grant_id} would have {lot.points} points free and {lot.held} held: "
+            f"lot {grant_id} would have {lot.points} points free, {lot.held} held and {lot.pending} pending: "
             "this event does not belong to this account's history"
         )
-    if lot.points == 0 and lot.held == 0:
+    if lot.points == 0 and lot.held == 0 and lot.pending == 0:
         del lots[place]
 
 

@@ -3,13 +3,12 @@
 It must not know how a hold turns into a redemption (`holds`) nor what becomes of granted points.
 """
 
-from collections.abc import Sequence
-from itertools import compress
-
 import msgspec
 
-from loyalty_stream.domain import calendar, grants, holds
-from loyalty_stream.domain.events import AccountNoted, KeyNote, OrderNote, WaitingNote
+from loyalty_stream.domain import calendar, grants, holds, orders
+from loyalty_stream.domain.account import Account
+from loyalty_stream.domain.events import KeyNote, OrderNote, WaitingNote
+from loyalty_stream.domain.fold_points import FIRST_PURCHASE
 from loyalty_stream.domain.facts import OrderLine, OrderPaid, OrderPaidData
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rounding import apportion, rounded
@@ -25,96 +24,103 @@ def decide_order_paid(journal: Journal, fact: OrderPaid, rules: Rules) -> None:
     """Apply the order, unless it is known already or waits for its hold, at most the hold time-out."""
     data = fact.data
     account = journal.account
-    if data.order_id in account.orders or data.order_id in account.waiting:
-        journal.record(AccountNoted(kind="key", note=KeyNote()))
+    if orders.find(account, data.order_id) is not None or waiting_for_hold(account, data.order_id):
+        journal.remember("key", KeyNote())
     elif data.hold_id is not None and holds.must_wait(account, data):
         note = WaitingNote(
             order_id=data.order_id,
             hold_id=data.hold_id,
             due_at=calendar.to_datetime(journal.at + rules.redemption.hold_timeout_ms),
-            order_paid=msgspec.json.encode(fact).decode(),
+            event=msgspec.json.encode(fact).decode(),
         )
-        journal.record(AccountNoted(kind="waiting", note=note))
+        journal.remember("waiting", note)
     else:
         apply_order(journal, data, rules)
 
 
+def waiting_for_hold(account: Account, order_id: str) -> bool:
+    """Whether the order was paid and waits for its hold."""
+    if not account.waiting:
+        return False
+    return any(each.order_id == order_id and each.hold_id for each in account.waiting.values())
+
+
 def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
-    """Spend the order's hold, then grant what its goods earn; the first grant carries the order's note.
+    """Spend the order's hold, then grant what its goods earn; its first event carries the order's note.
 
     The first order with net goods is marked as the first purchase whatever that is worth, so that a bonus
     which is set up later is not paid to customers of old.
     """
     lines = data.lines
-    order_id = data.order_id
-    goods = lines[0].amount if len(lines) == 1 else sum([line.amount for line in lines])
+    amounts = [line.amount for line in lines]
+    goods = amounts[0] if len(amounts) == 1 else sum(amounts)
     off = data.discount_amount
+    spent = 0
     if data.hold_id is not None:
-        off += holds.spend_on_order(journal, rules, data, max(goods - off, 0))
-    net = goods - off if off < goods else 0
-    first = net > 0 and not journal.account.first_order
-    note: OrderNote | None = OrderNote(order_id, net, first)
+        spent = holds.worth_on_order(journal.account, rules, data.hold_id, max(goods - off, 0))
+        off += spent
+    nets = amounts
+    if off > 0:
+        # Spread over all lines, those out of a rule's scope too.
+        nets = [amount - part for amount, part in zip(amounts, apportion(off, amounts), strict=True)]
+    first = off < goods and not journal.account.first_order
+    named = tuple([(line.line_id, net) for line, net in zip(lines, nets, strict=True)])
+    journal.remember("order", OrderNote(data.order_id, named, first))
+    if data.hold_id is not None:
+        holds.spend_on_order(journal, rules, data, spent)
     for rule in rules.purchase:
-        base = net if rule.basis == "net" else goods
-        if rule.scoped:
-            base = scoped_base(rule, lines, off)
-        if base < rule.minimum_amount:
-            continue
-        exact = (base * rule.numerator, rule.denominator)
-        points = rounded(base * rule.numerator, rule.denominator, rule.rounding)
-        if points > 0:
-            grants.grant(
-                journal,
-                rules,
-                points=points,
-                rule=rule.id,
-                reason="purchase",
-                note=note,
-                order_id=order_id,
-                base_amount=base,
-                exact=exact,
-                rounding=rule.rounding,
-            )
-            note = None
-        bonus = threshold_bonus(rule, base) if rule.thresholds else 0
-        if bonus > 0:
-            grants.grant(
-                journal,
-                rules,
-                points=bonus,
-                rule=rule.id,
-                reason="threshold",
-                note=note,
-                order_id=order_id,
-                base_amount=base,
-            )
-            note = None
-    if first and rules.first_purchase_points > 0:
+        _earn(journal, data, rules, rule, nets)
+    if first:
         grants.grant(
             journal,
             rules,
             points=rules.first_purchase_points,
             rule="first_purchase",
-            reason="first purchase",
-            note=note,
-            order_id=order_id,
+            reason=FIRST_PURCHASE,
+            order_id=data.order_id,
         )
-        note = None
-    if note is not None:
-        journal.record(AccountNoted(kind="order", note=note))
 
 
-def scoped_base(rule: PurchaseRule, lines: Sequence[OrderLine], off: int) -> int:
-    """What the rule counts of the lines, in minor units.
-
-    `off`, the discount and the cash value of points, is spread over all lines, those out of scope too.
-    """
-    counted = [in_scope(rule, line) for line in lines]
-    amounts = [line.amount for line in lines]
-    if off > 0 and rule.basis == "net" and any(counted):
-        taken = apportion(off, amounts)
-        amounts = [amount - part for amount, part in zip(amounts, taken, strict=True)]
-    return sum(compress(amounts, counted))
+def _earn(journal: Journal, data: OrderPaidData, rules: Rules, rule: PurchaseRule, nets: list[int]) -> None:
+    """What one rule gives for the order: its points, then its threshold bonus."""
+    scope: tuple[int, ...] | None = None
+    if rule.scoped:
+        scope = tuple([place for place, line in enumerate(data.lines) if in_scope(rule, line)])
+        if not scope:
+            return
+        base = sum([nets[place] if rule.basis == "net" else data.lines[place].amount for place in scope])
+        if len(scope) == len(nets):
+            scope = None
+    else:
+        base = sum(nets) if rule.basis == "net" else sum([line.amount for line in data.lines])
+    if base < rule.minimum_amount:
+        return
+    exact = (base * rule.numerator, rule.denominator)
+    grants.grant(
+        journal,
+        rules,
+        points=rounded(exact[0], exact[1], rule.rounding),
+        rule=rule.id,
+        reason="purchase",
+        order_id=data.order_id,
+        base_amount=base,
+        exact=exact,
+        rounding=rule.rounding,
+        scope=scope,
+    )
+    steps = threshold_steps(rule, base) if rule.thresholds else ()
+    if steps:
+        grants.grant(
+            journal,
+            rules,
+            points=steps[-1][1],
+            rule=rule.id,
+            reason="threshold",
+            order_id=data.order_id,
+            base_amount=base,
+            steps=steps,
+            scope=scope,
+        )
 
 
 def in_scope(rule: PurchaseRule, line: OrderLine) -> bool:
@@ -128,11 +134,13 @@ def in_scope(rule: PurchaseRule, line: OrderLine) -> bool:
     )
 
 
-def threshold_bonus(rule: PurchaseRule, base: int) -> int:
-    """The points for the thresholds that `base` reaches: of the highest, or of all together."""
+def threshold_steps(rule: PurchaseRule, base: int) -> tuple[tuple[int, int], ...]:
+    """The thresholds that `base` reaches, each with the bonus from there on: of the highest, or of all together."""
+    steps: list[tuple[int, int]] = []
     bonus = 0
     for threshold in rule.thresholds:
         if base < threshold.minimum_amount:
             break
         bonus = threshold.bonus if rule.threshold_mode == "highest" else bonus + threshold.bonus
-    return bonus
+        steps.append((threshold.minimum_amount, bonus))
+    return tuple(steps)

@@ -1,7 +1,7 @@
 """Points for registering, and what is known of a customer: segments and who referred them."""
 
 from loyalty_stream.domain import grants
-from loyalty_stream.domain.events import AccountNoted, KeyNote, RegistrationNote, SegmentNote
+from loyalty_stream.domain.events import KeyNote, RegistrationNote, SegmentNote
 from loyalty_stream.domain.facts import CustomerRegistered, CustomerUpdated
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Rules
@@ -10,28 +10,21 @@ from loyalty_stream.domain.rules import Rules
 def decide_customer_registered(journal: Journal, fact: CustomerRegistered, rules: Rules) -> None:
     """Reward the registration, once per customer. A customer is not remembered as referred by themselves."""
     if journal.account.registered_at:
-        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        journal.remember("key", KeyNote())
         return
     data = fact.data
     referred_by = data.referred_by if data.referred_by != journal.subject else None
     note = RegistrationNote(segments=data.segments, referred_by=referred_by)
-    if rules.registration_points > 0:
-        grants.grant(
-            journal,
-            rules,
-            points=rules.registration_points,
-            rule="registration",
-            reason="registration",
-            note=note,
-        )
-    else:
-        journal.record(AccountNoted(kind="registration", note=note))
+    journal.remember("registration", note)
+    grants.grant(
+        journal, rules, points=rules.registration_points, rule="registration", reason="registration"
+    )
 
 
 def decide_customer_updated(journal: Journal, fact: CustomerUpdated, _rules: Rules) -> None:
     """Remember the customer's segments, in place of those known before."""
     segments = fact.data.segments
     if segments == journal.account.segments:
-        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        journal.remember("key", KeyNote())
     else:
-        journal.record(AccountNoted(kind="segment", note=SegmentNote(segments=segments)))
+        journal.remember("segment", SegmentNote(segments=segments))

@@ -5,7 +5,7 @@ It must not touch points: lots and debt stay, however old.
 
 from loyalty_stream.domain import calendar, identity
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
-from loyalty_stream.domain.events import SOURCE, AccountNoted, Cause, ForgottenNote, PointEvent
+from loyalty_stream.domain.events import SOURCE, Cause, ForgottenNote, PointEvent
 from loyalty_stream.domain.journal import open_journal
 from loyalty_stream.domain.rules import Rules
 
@@ -32,5 +32,5 @@ def forget(account: Account, subject: str, rules: Rules, now: int) -> list[Point
         account, subject, Cause(SOURCE, cause_id), calendar.to_datetime(due), due, now, digest
     )
     note = ForgottenNote(before, calendar.local_day(before, rules.zone))
-    journal.record(AccountNoted(kind="forgotten", note=note))
-    return journal.events
+    journal.remember("forgotten", note)
+    return journal.close()

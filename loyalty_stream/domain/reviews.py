@@ -1,7 +1,7 @@
 """Points for reviews: once per review id, once per order and SKU, so many a day ([earning.review])."""
 
 from loyalty_stream.domain import calendar, identity, limits
-from loyalty_stream.domain.events import AccountNoted, KeyNote, ReviewNote
+from loyalty_stream.domain.events import KeyNote, ReviewNote
 from loyalty_stream.domain.facts import ReviewPublished, ReviewPublishedData
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Rules
@@ -14,7 +14,7 @@ def decide_review_published(journal: Journal, fact: ReviewPublished, rules: Rule
     data = fact.data
     account = journal.account
     if _known(journal, data):
-        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        journal.remember("key", KeyNote())
         return
     day = calendar.local_day(journal.at, rules.zone)
     points = _points(data, rules)
@@ -28,15 +28,14 @@ def decide_review_published(journal: Journal, fact: ReviewPublished, rules: Rule
         order_id=data.order_id,
         earned=limits.allowed_points(account, rules, day, points) > 0,
     )
-    limits.grant_or_note(
+    journal.remember("review", note)
+    limits.grant_within(
         journal,
         rules,
         points=points,
         rule="review",
         reason="review with photo" if data.has_photo else "review",
         day=day,
-        kind="review",
-        note=note,
     )
 
 

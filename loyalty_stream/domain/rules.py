@@ -146,6 +146,124 @@ class Redemption(Struct, frozen=True):
     hold_timeout_ms: int
 
 
+class Availability(Struct, frozen=True):
+    """[availability]: when points that an order earns can be spent."""
+
+    mode: Literal["immediate", "on_completion", "delay"] = "immediate"
+    delay: Period = Period("P7D", days=7)
+    """From the time of order-paid."""
+
+
+class Refunds(Struct, frozen=True):
+    """[refunds]: what becomes of points that cannot be taken, or that come back after their date."""
+
+    shortfall: Literal["debt", "clamp"] = "debt"
+    restore_expired: Literal["forfeit", "extend"] = "forfeit"
+    extend_by: Period = Period("P30D", days=30)
+
+
+class Level(Struct, frozen=True):
+    """A tier: from so many tier points, or minor units of spend; `multiplier` of the base points of orders."""
+
+    name: str
+    minimum: int
+    multiplier: Fraction
+
+
+class Tiers(Struct, frozen=True):
+    """[tiers]; `window` None: lifetime. `levels` by rising minimum; below the first nobody has a tier."""
+
+    basis: Literal["earned", "spend"] = "earned"
+    window: Period | None = Period("P12M", months=12)
+    levels: tuple[Level, ...] = ()
+    downgrade: Literal["year_end", "immediate"] = "year_end"
+
+
+class Audience(Struct, frozen=True):
+    """Who may take part in a campaign; what is empty asks for nothing."""
+
+    tiers: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+    registered_after_ms: int = 0
+
+
+class Award(Struct, frozen=True):
+    """What a campaign gives: exactly one of these is set, or none where customers enter its draw themselves."""
+
+    points: int = 0
+    multiplier: Fraction | None = None
+    draw_entries: int = 0
+    gift: str = ""
+    """A reward's id."""
+
+
+class Prize(Struct, frozen=True):
+    """A prize of a draw and how many win it."""
+
+    id: str
+    winners: int
+
+
+class Draw(Struct, frozen=True):
+    """A campaign's draw. `seed_commitment` is the SHA-256 of the seed in hex; empty: not committed yet."""
+
+    prizes: tuple[Prize, ...] = ()
+    seed_commitment: str = ""
+    entry_cost: int = 0
+
+
+class Notify(Struct, frozen=True):
+    """How a campaign's audience is told when it starts."""
+
+    channels: tuple[str, ...]
+    template: str
+
+
+Trigger: TypeAlias = Literal[
+    "purchase", "review", "share", "check_in", "game", "survey", "activity", "registration"
+]
+
+
+class Campaign(Struct, frozen=True):
+    """One version of a campaign, at work for events from `effective_at_ms` on; instants in ms, half open."""
+
+    id: str
+    version: int
+    theme: str
+    mode: Literal["online", "offline"]
+    starts_at_ms: int
+    ends_at_ms: int
+    trigger: Trigger
+    award: Award
+    audience: Audience = Audience()
+    include_skus: frozenset[str] = frozenset()
+    minimum_amount: int = 0
+    accumulate: bool = False
+    per_customer_limit: int = 0
+    """0: no limit."""
+    budget_points: int = 0
+    """0: no limit."""
+    stacking: Literal["stack", "best", "exclusive"] = "stack"
+    priority: int = 10
+    notify: Notify | None = None
+    draw: Draw | None = None
+    effective_at_ms: int = 0
+    """0: from the programme file, at work from the start."""
+
+
+class Reward(Struct, frozen=True):
+    """[[rewards]]: something to redeem points for; 0 means no limit, `ends_at_ms` 0 no end."""
+
+    id: str
+    kind: Literal["goods", "coupon"]
+    cost: int
+    stock: int
+    per_customer_limit: int
+    starts_at_ms: int = 0
+    ends_at_ms: int = 0
+    tiers: frozenset[str] = frozenset()
+
+
 class Rules(Struct, frozen=True):
     """One programme, ready to decide with."""
 
@@ -168,6 +286,16 @@ class Rules(Struct, frozen=True):
     """Survey id -> points."""
     expiry: Expiry
     redemption: Redemption
-    shortfall: Literal["debt", "clamp"]
+    refunds: Refunds = Refunds()
+    availability: Availability = Availability()
+    referrer_points: int = 0
+    """For the referrer, at the referred customer's first purchase; 0: off."""
+    notifications_daily: int = 3
+    """Most notifications per customer and local day; 0: no limit."""
+    tiers: Tiers = Tiers()
+    campaigns: tuple[Campaign, ...] = ()
+    """Those of the programme file; published ones come through the `campaigns` topic."""
+    rewards: dict[str, Reward] = {}
+    subject: Literal["plain", "pseudonym"] = "plain"
     unit_cost_amount: int = 1
     """Minor units per point, for liability and cost."""

@@ -1,7 +1,7 @@
 """Points for sharing: once per share id, so many a day ([earning.share])."""
 
 from loyalty_stream.domain import calendar, identity, limits
-from loyalty_stream.domain.events import AccountNoted, KeyNote, ShareNote
+from loyalty_stream.domain.events import KeyNote, ShareNote
 from loyalty_stream.domain.facts import ShareCompleted
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Rules
@@ -14,7 +14,7 @@ def decide_share_completed(journal: Journal, fact: ShareCompleted, rules: Rules)
     account = journal.account
     share_id = fact.data.share_id
     if identity.remembers(account.keys, identity.business_key("share", share_id)):
-        journal.record(AccountNoted(kind="key", note=KeyNote()))
+        journal.remember("key", KeyNote())
         return
     day = calendar.local_day(journal.at, rules.zone)
     rule = rules.share
@@ -24,6 +24,5 @@ def decide_share_completed(journal: Journal, fact: ShareCompleted, rules: Rules)
     note = ShareNote(
         share_id=share_id, day=day, earned=limits.allowed_points(account, rules, day, points) > 0
     )
-    limits.grant_or_note(
-        journal, rules, points=points, rule="share", reason="share", day=day, kind="share", note=note
-    )
+    journal.remember("share", note)
+    limits.grant_within(journal, rules, points=points, rule="share", reason="share", day=day)

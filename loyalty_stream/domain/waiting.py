@@ -18,20 +18,20 @@ _ORDER_PAID = msgspec.json.Decoder(OrderPaid)
 def apply_for_hold(account: Account, hold_id: str, rules: Rules, now: int) -> list[PointEvent]:
     """Apply the orders that wait for this hold, in the order in which they came."""
     events: list[PointEvent] = []
-    for order_id in [order_id for order_id, order in account.waiting.items() if order.hold_id == hold_id]:
-        events += apply_waiting(account, order_id, rules, now)
+    for stem in [stem for stem, order in account.waiting.items() if order.hold_id == hold_id]:
+        events += apply_waiting(account, stem, rules, now)
     return events
 
 
-def apply_waiting(account: Account, order_id: str, rules: Rules, now: int) -> list[PointEvent]:
+def apply_waiting(account: Account, stem: str, rules: Rules, now: int) -> list[PointEvent]:
     """Apply a waiting order as the fact that it was: with its own cause and its own time.
 
     Its waiting note was the cause's event 0, by which the account remembers the cause; these go on from 1.
     """
-    fact = _ORDER_PAID.decode(account.waiting[order_id].order_paid)
+    fact = _ORDER_PAID.decode(account.waiting[stem].event)
     digest = identity.digest(fact.subject, fact.source, fact.id)
     cause = Cause(fact.source, fact.id)
     at = calendar.to_ms(fact.time)
     journal = open_journal(account, fact.subject, cause, fact.time, at, now, digest, earlier=1)
     purchase.apply_order(journal, fact.data, rules)
-    return journal.events
+    return journal.close()

@@ -12,7 +12,7 @@ from loyalty_stream.programme.earning import Earning, Game, Purchase
 from loyalty_stream.programme.mistakes import KeyPath, ProgrammeError
 from loyalty_stream.programme.model import Programme, zone_of
 from loyalty_stream.programme.periods import DAY_MS
-from loyalty_stream.programme.spending import Expiry, Redemption
+from loyalty_stream.programme.spending import Expiry, Redemption, Refunds
 
 EXPIRY_AT_WORK: Final = ("rolling", "never")
 AVAILABILITY_AT_WORK: Final = ("immediate",)
@@ -48,7 +48,7 @@ def compile_rules(programme: Programme) -> Rules:
         surveys={survey.id: survey.points for survey in programme.surveys},
         expiry=_expiry(programme.expiry),
         redemption=_redemption(programme.redemption),
-        shortfall=programme.refunds.shortfall,
+        refunds=_refunds(programme.refunds),
         unit_cost_amount=programme.finance.unit_cost_amount,
     )
 
@@ -155,6 +155,10 @@ def _redemption(redemption: Redemption) -> rules.Redemption:
         maximum_share=redemption.maximum_share,
         hold_timeout_ms=_fixed_ms(redemption.hold_timeout),
     )
+
+
+def _refunds(refunds: Refunds) -> rules.Refunds:
+    return rules.Refunds(refunds.shortfall, refunds.restore_expired, refunds.extend_by)
 
 
 def _fixed_ms(length: Period) -> int:

@@ -95,7 +95,6 @@ RULES = Rules(
     surveys={"nps-2026": 30},
     expiry=EXPIRY,
     redemption=REDEMPTION,
-    shortfall="debt",
 )
 """The programme file of DOMAIN.md."""
 

@@ -1,0 +1,158 @@
+"""Folding what an account remembers of a fact besides points: keys, orders, streaks, counters, segments."""
+
+from bisect import bisect_right
+from typing import assert_never
+
+from loyalty_stream.domain import calendar, identity, orders
+from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Line, Order, Waiting
+from loyalty_stream.domain.events import (
+    ActivityNote,
+    CheckInNote,
+    CompletionNote,
+    DroppedNote,
+    ForgottenNote,
+    GameNote,
+    HoldNote,
+    KeyNote,
+    Note,
+    OrderNote,
+    RefundNote,
+    RegistrationNote,
+    ReviewNote,
+    SegmentNote,
+    ShareNote,
+    SurveyNote,
+    WaitingNote,
+)
+
+
+def remember(account: Account, key: bytes, at: int) -> None:
+    """File a key under the four weeks of `at`."""
+    keys = account.keys
+    bucket = at // KEY_BUCKET_MS
+    blob = keys.get(bucket)
+    keys[bucket] = key if blob is None else blob + key
+
+
+def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa: C901, PLR0912 - one case for each kind
+    match note:
+        case OrderNote():
+            lines = [Line(line_id, net) for line_id, net in note.lines]
+            orders.add(account, note.order_id, Order(stem, at, lines, first=note.first))
+            if note.first:
+                account.first_order = stem
+            if account.waiting:
+                account.waiting.pop(stem, None)
+        case RefundNote():
+            _fold_refund(account, note, stem)
+        case CompletionNote():
+            order = _order(account, note.order_id)
+            order.completed = True
+            orders.save(account, order)
+            account.waiting.pop(stem, None)
+        case CheckInNote():
+            _join_streaks(account.streaks, note.day)
+        case ReviewNote():
+            remember(account, identity.business_key("review", note.review_id), at)
+            if note.order_id is not None:
+                remember(account, identity.business_key("reviewed", note.order_id, note.sku), at)
+            if note.earned:
+                count(account, note.day, "review", 1)
+        case ShareNote():
+            remember(account, identity.business_key("share", note.share_id), at)
+            if note.earned:
+                count(account, note.day, "share", 1)
+        case GameNote():
+            remember(account, identity.business_key("game", note.game_id, note.play_id), at)
+            if note.earned:
+                count(account, note.day, f"game:{note.game_id}", 1)
+        case SurveyNote():
+            account.surveys.append(note.survey_id)
+        case ActivityNote():
+            remember(account, identity.business_key("activity", note.attendance_id), at)
+        case RegistrationNote():
+            account.registered_at = at
+            account.segments = note.segments
+            account.referred_by = note.referred_by or ""
+        case SegmentNote():
+            account.segments = note.segments
+        case WaitingNote():
+            due_at = calendar.to_ms(note.due_at)
+            account.waiting[stem] = Waiting(note.hold_id, due_at, note.event, note.order_id)
+        case DroppedNote():
+            del account.waiting[note.waiting]
+        case HoldNote():
+            hold = account.holds[note.hold_id]
+            if hold.spent:
+                order = _order(account, note.order_id)
+                order.spent = order.spent + hold.spent
+                orders.save(account, order)
+            hold.taken, hold.spent = [], []
+            hold.state = "spent"
+        case ForgottenNote():
+            _forget(account, note)
+        case KeyNote():
+            pass
+        case _:
+            assert_never(note)
+
+
+def count(account: Account, day: int, counter: str, count: int) -> None:
+    counters = account.daily.get(day)
+    if counters is None:
+        account.daily[day] = {counter: count}
+    else:
+        counters[counter] = counters.get(counter, 0) + count
+
+
+def _order(account: Account, order_id: str) -> Order:
+    order = orders.find(account, order_id)
+    if order is None:
+        raise LookupError(
+            f"order {order_id} is not remembered: this event does not belong to this account's history"
+        )
+    return order
+
+
+def _fold_refund(account: Account, note: RefundNote, stem: str) -> None:
+    order = _order(account, note.order_id)
+    for place, amount in note.lines:
+        order.lines[place].refunded += amount
+    if note.cancelled:
+        order.cancelled = True
+    if note.refund_id is not None:
+        remember(account, identity.business_key("refund", note.order_id, note.refund_id), order.paid_at)
+    orders.save(account, order)
+    account.waiting.pop(stem, None)
+
+
+def _join_streaks(streaks: list[tuple[int, int]], day: int) -> None:
+    """Add a day to the runs that it touches, joining them; a day that is in a run already changes nothing."""
+    place = bisect_right(streaks, (day, NEVER))
+    first, length = day, 1
+    if place and (before := streaks[place - 1])[0] + before[1] >= day:
+        if before[0] + before[1] > day:
+            return
+        place -= 1
+        first, length = before[0], before[1] + 1
+        del streaks[place]
+    if place < len(streaks) and streaks[place][0] == day + 1:
+        length += streaks.pop(place)[1]
+    streaks.insert(place, (first, length))
+
+
+def _forget(account: Account, note: ForgottenNote) -> None:
+    before = note.before
+    account.keys = {
+        bucket: keys for bucket, keys in account.keys.items() if bucket >= before // KEY_BUCKET_MS
+    }
+    orders.forget_before(account, before)
+    account.holds = {
+        hold_id: hold
+        for hold_id, hold in account.holds.items()
+        if hold.due_at >= before or hold.state == "open"
+    }
+    account.daily = {day: counters for day, counters in account.daily.items() if day >= note.before_day}
+    # A run that ends on the day before may still be joined by that day, so it stays.
+    account.streaks = [run for run in account.streaks if run[0] + run[1] >= note.before_day]
+    account.warned = {date: notices for date, notices in account.warned.items() if date >= before}

@@ -1,0 +1,218 @@
+"""Folding what moves points: lots, holds, sums, and what orders keep of their grants and spendings."""
+
+from typing import assert_never
+
+from loyalty_stream.domain import calendar, lots, orders
+from loyalty_stream.domain.account import NEVER, Account, Earned, Hold, Lot, Order, Spent
+from loyalty_stream.domain.events import (
+    PointActivated,
+    PointExpired,
+    PointExpiring,
+    PointGranted,
+    PointHeld,
+    PointRedeemed,
+    PointReleased,
+    PointRestored,
+    PointRevoked,
+)
+from loyalty_stream.domain.fold_notes import count
+
+FIRST_PURCHASE = "first purchase"
+"""The reason of the first-purchase bonus."""
+
+
+def granted(account: Account, data: PointGranted, stem: str, at: int) -> None:
+    """A new lot, free or pending; an order keeps it, to take it back."""
+    points = data.points
+    expires_at = NEVER if data.expires_at is None else calendar.date_to_ms(data.expires_at)
+    account.granted += points
+    available_at = NEVER if data.available_at is None else calendar.date_to_ms(data.available_at)
+    if available_at > at:
+        lot = Lot(data.grant_id, 0, at, expires_at, pending=points, available_at=available_at)
+        account.pending += points
+    else:
+        lot = Lot(data.grant_id, points, at, expires_at)
+        account.available += points
+    lots.insert(account.lots, lot)
+    if data.day is not None:
+        count(account, data.day, "points", points)
+    if data.order_id is not None:
+        _keep(account, orders.find(account, data.order_id), data)
+    elif data.order is not None:
+        _keep(account, orders.by_stem(account, data.order), data)
+
+
+def _keep(account: Account, order: Order | None, data: PointGranted) -> None:
+    if order is None:  # forgotten meanwhile: nothing can take it back any more
+        return
+    if data.campaign_id is not None:
+        kind = f"campaign:{data.campaign_id}"
+    elif data.reason == FIRST_PURCHASE:
+        kind = "first_purchase"
+        order.first = True
+        account.first_order = order.stem
+    else:
+        kind = "purchase" if data.steps is None else "threshold"
+    net = sum([order.lines[place].net for place in data.scope]) if data.scope else order.net_amount
+    base = net if data.base_amount is None else data.base_amount
+    earned = Earned(
+        data.grant_id,
+        kind,
+        data.points,
+        exact=data.exact,
+        rounding=data.rounding or "",
+        steps=data.steps or (),
+        scope=data.scope or (),
+        gross=0 if base == net else base,
+    )
+    order.earned = [*order.earned, earned]
+    orders.save(account, order)
+
+
+def held(account: Account, data: PointHeld) -> None:
+    """Points are reserved in their lots."""
+    for part in data.grants:
+        lots.move(account.lots, part.grant_id, free=-part.points, held=part.points)
+    taken = [(part.grant_id, part.points) for part in data.grants]
+    due_at = calendar.to_ms(data.due_at)
+    account.holds[data.hold_id] = Hold(data.points, due_at, "open", taken, order_id=data.order_id or "")
+    account.available -= data.points
+    account.held += data.points
+
+
+def released(account: Account, data: PointReleased) -> None:
+    """Reserved points are free again."""
+    hold = account.holds[data.hold_id]
+    for part in data.grants:
+        lots.move(account.lots, part.grant_id, free=part.points, held=-part.points)
+    account.held -= data.points
+    account.available += data.points
+    match data.reason:
+        case "over_order":
+            hold.taken = _without(hold.taken, {part.grant_id: part.points for part in data.grants})
+        case "released" | "timed_out":
+            hold.taken = []
+            hold.state = "released"
+        case _:
+            assert_never(data.reason)
+
+
+def redeemed(account: Account, data: PointRedeemed) -> None:
+    """Points leave; their order, or the hold until an order names it, keeps where they came from."""
+    hold = None if data.hold_id is None else account.holds[data.hold_id]
+    account.redeemed += data.points
+    was_held = hold is not None and hold.state == "open"
+    spent: list[Spent] = []
+    for part in data.grants:
+        lot = account.lots[lots.find(account.lots, part.grant_id)]
+        spent.append(Spent(part.grant_id, part.points, lot.earned_at, lot.expires_at))
+        if was_held:
+            lots.move(account.lots, part.grant_id, free=0, held=-part.points)
+        else:
+            lots.move(account.lots, part.grant_id, free=-part.points, held=0)
+    if was_held:
+        account.held -= data.points
+    else:
+        account.available -= data.points
+    if hold is not None:
+        hold.taken = []
+        hold.state = "confirmed" if data.order_id is None else "spent"
+        if data.order_id is None:
+            hold.spent = spent
+    if data.order_id is not None:
+        order = orders.find(account, data.order_id)
+        if order is not None:
+            order.spent = order.spent + spent
+            orders.save(account, order)
+
+
+def revoked(account: Account, data: PointRevoked) -> None:
+    """Points are taken from lots, pending or free; grants that are taken back are pinned by it."""
+    for part in data.grants:
+        if account.lots[lots.find(account.lots, part.grant_id)].pending:
+            lots.move(account.lots, part.grant_id, pending=-part.points)
+            account.pending -= part.points
+        else:
+            lots.move(account.lots, part.grant_id, free=-part.points)
+            account.available -= part.points
+    account.revoked += data.points
+    account.debt += data.owed
+    if data.reason == "debt_repaid":
+        account.debt -= data.points
+    if data.revokes and data.order_id is not None:
+        order = orders.find(account, data.order_id)
+        if order is not None:
+            for each in data.revokes:
+                earned = orders.earned_of(order, each.grant_id)
+                if earned is not None:
+                    earned.revoked += each.points
+            orders.save(account, order)
+
+
+def activated(account: Account, data: PointActivated) -> None:
+    """Pending points of a lot are free from now on."""
+    lot = account.lots[lots.find(account.lots, data.grant_id)]
+    lot.points, lot.pending, lot.available_at = data.points, 0, 0
+    account.pending -= data.points
+    account.available += data.points
+
+
+def restored(account: Account, data: PointRestored) -> None:
+    """Spent points form their lots again, with the dates that the event tells."""
+    order = None if data.order_id is None else orders.find(account, data.order_id)
+    for part in data.grants:
+        expires_at = NEVER if part.expires_at is None else calendar.to_ms(part.expires_at)
+        _restore_lot(account.lots, part.grant_id, part.points, calendar.to_ms(part.earned_at), expires_at)
+        if order is not None:
+            _count_restored(order.spent, part.grant_id, part.points)
+    account.available += data.points
+    account.restored += data.points
+    if order is not None:
+        orders.save(account, order)
+
+
+def _restore_lot(owned: list[Lot], grant_id: str, points: int, earned_at: int, expires_at: int) -> None:
+    for place, lot in enumerate(owned):
+        if lot.grant_id == grant_id:
+            del owned[place]  # its date may have moved
+            lot.points += points
+            lot.expires_at = expires_at
+            break
+    else:
+        lot = Lot(grant_id, points, earned_at, expires_at)
+    lots.insert(owned, lot)
+
+
+def _count_restored(spent: list[Spent], grant_id: str, points: int) -> None:
+    """Of several parts of one grant, the earlier one is restored first."""
+    for each in spent:
+        if each.grant_id == grant_id:
+            part = min(points, each.points - each.restored)
+            each.restored += part
+            points -= part
+
+
+def expired(account: Account, data: PointExpired) -> None:
+    """What was free or pending of a lot is gone."""
+    if account.lots[lots.find(account.lots, data.grant_id)].pending:
+        lots.move(account.lots, data.grant_id, pending=-data.points)
+        account.pending -= data.points
+    else:
+        lots.move(account.lots, data.grant_id, free=-data.points)
+        account.available -= data.points
+    account.expired += data.points
+
+
+def expiring(account: Account, data: PointExpiring, at: int) -> None:
+    """The warning is out; those of dates that have passed are forgotten."""
+    warned = account.warned
+    for passed in [date for date in warned if date <= at]:
+        del warned[passed]
+    warned.setdefault(calendar.to_ms(data.expires_at), []).append(data.notice)
+
+
+def _without(taken: list[tuple[str, int]], less: dict[str, int]) -> list[tuple[str, int]]:
+    rest = [(grant_id, points - less.get(grant_id, 0)) for grant_id, points in taken]
+    return [(grant_id, points) for grant_id, points in rest if points]
+
+
