@@ -3,6 +3,8 @@
 It must not know how a hold turns into a redemption (`holds`) nor what becomes of granted points.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from loyalty_stream.domain import calendar, grants, holds, orders
@@ -59,10 +61,7 @@ def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
     if data.hold_id is not None:
         spent = holds.worth_on_order(journal.account, rules, data.hold_id, max(goods - off, 0))
         off += spent
-    nets = amounts
-    if off > 0:
-        # Spread over all lines, those out of a rule's scope too.
-        nets = [amount - part for amount, part in zip(amounts, apportion(off, amounts), strict=True)]
+    nets = net_amounts(amounts, off)
     first = off < goods and not journal.account.first_order
     named = tuple([(line.line_id, net) for line, net in zip(lines, nets, strict=True)])
     journal.remember("order", OrderNote(data.order_id, named, first))
@@ -83,16 +82,8 @@ def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
 
 def _earn(journal: Journal, data: OrderPaidData, rules: Rules, rule: PurchaseRule, nets: list[int]) -> None:
     """What one rule gives for the order: its points, then its threshold bonus."""
-    scope: tuple[int, ...] | None = None
-    if rule.scoped:
-        scope = tuple([place for place, line in enumerate(data.lines) if in_scope(rule, line)])
-        if not scope:
-            return
-        base = sum([nets[place] if rule.basis == "net" else data.lines[place].amount for place in scope])
-        if len(scope) == len(nets):
-            scope = None
-    else:
-        base = sum(nets) if rule.basis == "net" else sum([line.amount for line in data.lines])
+    scope = scope_of(rule, data.lines) if rule.scoped else None
+    base = base_amount(rule, data.lines, nets, scope)
     if base < rule.minimum_amount:
         return
     exact = (base * rule.numerator, rule.denominator)
@@ -121,6 +112,27 @@ def _earn(journal: Journal, data: OrderPaidData, rules: Rules, rule: PurchaseRul
             steps=steps,
             scope=scope,
         )
+
+
+def scope_of(rule: PurchaseRule, lines: Sequence[OrderLine]) -> tuple[int, ...] | None:
+    """The positions of the lines that the rule counts; None: all of them."""
+    scope = tuple([place for place, line in enumerate(lines) if in_scope(rule, line)])
+    return None if len(scope) == len(lines) else scope
+
+
+def base_amount(
+    rule: PurchaseRule, lines: Sequence[OrderLine], nets: Sequence[int], scope: tuple[int, ...] | None
+) -> int:
+    """What the rule counts of the lines in `scope`, in minor units; `nets`: what is left of each line to pay."""
+    amounts = nets if rule.basis == "net" else [line.amount for line in lines]
+    return sum(amounts) if scope is None else sum([amounts[place] for place in scope])
+
+
+def net_amounts(amounts: list[int], off: int) -> list[int]:
+    """The lines' amounts less `off`, the discount and the cash value of points, spread over all of them."""
+    if off <= 0:
+        return amounts
+    return [amount - part for amount, part in zip(amounts, apportion(off, amounts), strict=True)]
 
 
 def in_scope(rule: PurchaseRule, line: OrderLine) -> bool:

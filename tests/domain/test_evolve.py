@@ -3,7 +3,7 @@ import pytest
 from given import SOURCE, moment, ms
 
 from loyalty_stream.domain import identity
-from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Hold, Lot, Order, Waiting
+from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Hold, Line, Lot, Order, Waiting
 from loyalty_stream.domain.events import (
     AccountNoted,
     ActivityNote,
@@ -58,7 +58,7 @@ def granted(grant_id: str = "g", points: int = 100, **more) -> PointGranted:
 def after(*events: PointEventData, account: Account | None = None) -> Account:
     account = account or Account()
     for event in events:
-        evolve(account, event, b"", AT, first=True)
+        evolve(account, event, b"", "stem", AT, first=True)
     return account
 
 
@@ -156,9 +156,15 @@ def test_what_points_do(events, changed):
     ("note", "changed"),
     [
         (KeyNote(), {}),
-        (OrderNote("o", 900), {"orders": {"o": Order(AT, 900)}}),
-        (OrderNote("o", 900, first=True), {"orders": {"o": Order(AT, 900)}, "first_order": "o"}),
-        (WaitingNote("o", "h", DUE, "{}"), {"waiting": {"o": Waiting("h", ms("2026-01-15 10:30"), "{}")}}),
+        (OrderNote("o", (("1", 900),)), {"orders": {"o": Order("stem", AT, [Line("1", 900)])}}),
+        (
+            OrderNote("o", (("1", 900),), first=True),
+            {"orders": {"o": Order("stem", AT, [Line("1", 900)], first=True)}, "first_order": "stem"},
+        ),
+        (
+            WaitingNote("o", DUE, "{}", "h"),
+            {"waiting": {"stem": Waiting("h", ms("2026-01-15 10:30"), "{}", "o")}},
+        ),
         (
             RegistrationNote(("vip",), "c-2"),
             {"registered_at": AT, "segments": ("vip",), "referred_by": "c-2"},
@@ -204,8 +210,8 @@ def test_what_an_account_remembers(note, changed):
 
 
 def test_an_order_that_waited_waits_no_longer():
-    account = after(noted(WaitingNote("o", "h", DUE, "{}")), noted(OrderNote("o", 900)))
-    assert account == Account(orders={"o": Order(AT, 900)})
+    account = after(noted(WaitingNote("o", DUE, "{}", "h")), noted(OrderNote("o", (("1", 900),))))
+    assert account == Account(orders={"o": Order("stem", AT, [Line("1", 900)])})
 
 
 def test_an_order_can_spend_a_hold_without_redeeming_points():
@@ -244,7 +250,7 @@ def test_what_is_forgotten():
             "open": Hold(1, before - 1, "open", [("g", 1)]),
             "new": Hold(1, before, "spent", []),
         },
-        orders={"old": Order(before - 1, 1), "new": Order(before, 1)},
+        orders={"old": Order("a", before - 1, [Line("1", 1)]), "new": Order("b", before, [Line("1", 1)])},
         keys={699: b"8 bytes.", 700: b"8 bytes."},
         daily={19599: {"share": 1}, 19600: {"share": 1}},
         streaks=[(19590, 9), (19599, 1)],
@@ -257,7 +263,7 @@ def test_what_is_forgotten():
         debt=5,
         lots=[Lot("g", 1, 0, EXPIRES_MS)],
         holds={"open": Hold(1, before - 1, "open", [("g", 1)]), "new": Hold(1, before, "spent", [])},
-        orders={"new": Order(before, 1)},
+        orders={"new": Order("b", before, [Line("1", 1)])},
         keys={700: b"8 bytes."},
         daily={19600: {"share": 1}},
         streaks=[(19599, 1)],
