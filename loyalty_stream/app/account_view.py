@@ -109,9 +109,7 @@ def as_text(view: AccountView, history: int) -> str:
         paid = list(orders.each(account))
         net = sum(order.net_amount for order in paid)
         first, last = min(order.paid_at for order in paid), max(order.paid_at for order in paid)
-        console.print(
-            f"{len(paid):,} orders from {_day(first)} to {_day(last)}, {net:,} net in minor units"
-        )
+        console.print(f"{len(paid):,} orders from {_day(first)} to {_day(last)}, {net:,} net in minor units")
     latest = view.events[-history:] if history else view.events
     title = f"History: the latest {len(latest)} of {len(view.events)} events"
     events = Table(

@@ -62,7 +62,7 @@ def evolve(  # noqa: C901, PLR0912 - one case for each type of event
         fold_notes.fold_note(account, data.note, stem, at)
     match data:
         case PointGranted():
-            fold_points.granted(account, data, stem, at)
+            fold_points.granted(account, data, at)
         case AccountNoted():
             pass
         case PointRedeemed():

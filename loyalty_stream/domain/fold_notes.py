@@ -34,7 +34,7 @@ def remember(account: Account, key: bytes, at: int) -> None:
     keys[bucket] = key if blob is None else blob + key
 
 
-def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa: C901, PLR0912 - one case for each kind
+def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each kind
     match note:
         case OrderNote():
             lines = [Line(line_id, net) for line_id, net in note.lines]

@@ -21,7 +21,7 @@ FIRST_PURCHASE = "first purchase"
 """The reason of the first-purchase bonus."""
 
 
-def granted(account: Account, data: PointGranted, stem: str, at: int) -> None:
+def granted(account: Account, data: PointGranted, at: int) -> None:
     """A new lot, free or pending; an order keeps it, to take it back."""
     points = data.points
     expires_at = NEVER if data.expires_at is None else calendar.date_to_ms(data.expires_at)
@@ -214,5 +214,3 @@ def expiring(account: Account, data: PointExpiring, at: int) -> None:
 def _without(taken: list[tuple[str, int]], less: dict[str, int]) -> list[tuple[str, int]]:
     rest = [(grant_id, points - less.get(grant_id, 0)) for grant_id, points in taken]
     return [(grant_id, points) for grant_id, points in rest if points]
-
-

@@ -31,9 +31,7 @@ def allowed_points(account: Account, rules: Rules, day: int, points: int) -> int
     return max(min(points, limit - counted(account, day, POINTS)), 0)
 
 
-def grant_within(
-    journal: Journal, rules: Rules, *, points: int, rule: str, reason: str, day: int
-) -> None:
+def grant_within(journal: Journal, rules: Rules, *, points: int, rule: str, reason: str, day: int) -> None:
     """Grant what the daily limit leaves of `points`, which may be nothing.
 
     The grant says in its reason if it was cut. It names its day only under a limit, which alone asks for it.

@@ -10,8 +10,8 @@ import msgspec
 from loyalty_stream.domain import calendar, grants, holds, orders
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import KeyNote, OrderNote, WaitingNote
-from loyalty_stream.domain.fold_points import FIRST_PURCHASE
 from loyalty_stream.domain.facts import OrderLine, OrderPaid, OrderPaidData
+from loyalty_stream.domain.fold_points import FIRST_PURCHASE
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rounding import apportion, rounded
 from loyalty_stream.domain.rules import PurchaseRule, Rules

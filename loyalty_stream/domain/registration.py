@@ -16,9 +16,7 @@ def decide_customer_registered(journal: Journal, fact: CustomerRegistered, rules
     referred_by = data.referred_by if data.referred_by != journal.subject else None
     note = RegistrationNote(segments=data.segments, referred_by=referred_by)
     journal.remember("registration", note)
-    grants.grant(
-        journal, rules, points=rules.registration_points, rule="registration", reason="registration"
-    )
+    grants.grant(journal, rules, points=rules.registration_points, rule="registration", reason="registration")
 
 
 def decide_customer_updated(journal: Journal, fact: CustomerUpdated, _rules: Rules) -> None:

@@ -170,9 +170,9 @@ def _object(declared: StructType) -> Schema:
         properties[declared.tag_field] = {"const": declared.tag}
         required.append(declared.tag_field)
     for field in declared.fields:
-        properties[field.name] = _property(field)
+        properties[field.encode_name] = _property(field)
         if field.required:
-            required.append(field.name)
+            required.append(field.encode_name)
     schema: Schema = {"type": "object", "properties": properties, "required": required}
     if declared.forbid_unknown_fields:
         schema["additionalProperties"] = False

@@ -21,7 +21,14 @@ from msgspec.structs import replace
 from loyalty_stream.domain.events import AccountNoted, KeyNote, OrderNote, PointGranted, WaitingNote
 from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.orders import find
-from loyalty_stream.domain.purchase import accepts, base_amount, in_scope, net_amounts, scope_of, threshold_steps
+from loyalty_stream.domain.purchase import (
+    accepts,
+    base_amount,
+    in_scope,
+    net_amounts,
+    scope_of,
+    threshold_steps,
+)
 from loyalty_stream.domain.rules import PurchaseRule, Threshold
 
 T = "2026-03-01 10:00"
@@ -82,7 +89,11 @@ def test_a_grant_records_what_its_refund_needs():
     assert isinstance(first, PointGranted)
     assert (first.points, first.rule, first.reason) == (50, "first_purchase", "first purchase")
     assert {one.order_id for one in (base, threshold, first)} == {"o-1"}
-    assert [one.note for one in made] == [OrderNote("o-1", (("l1", 61115), ("l2", 7935)), first=True), None, None]
+    assert [one.note for one in made] == [
+        OrderNote("o-1", (("l1", 61115), ("l2", 7935)), first=True),
+        None,
+        None,
+    ]
 
 
 # -- the base -------------------------------------------------------------------------------------------
@@ -241,7 +252,11 @@ def test_a_threshold_is_measured_on_the_base_and_stands_without_base_points():
     rule = replace(PURCHASE, points=Fraction(0), include_skus=frozenset({"tea-01"}))
     customer = Customer(programme(rule))
     (bonus,) = data(customer.when(order_paid("o-1", T, [("tea-01", 60000), ("cup-01", 40000)])))
-    assert (bonus.points, bonus.reason, bonus.note) == (50, "threshold", OrderNote("o-1", (("l1", 60000), ("l2", 40000)), first=True))
+    assert (bonus.points, bonus.reason, bonus.note) == (
+        50,
+        "threshold",
+        OrderNote("o-1", (("l1", 60000), ("l2", 40000)), first=True),
+    )
     made = customer.when(order_paid("o-2", T, [("tea-01", 60000), ("cup-01", 40000)], discount=20000))
     assert brief(made) == [("account-noted", 0)]
 
@@ -305,7 +320,11 @@ def test_the_first_purchase_is_the_first_order_with_net_goods(amount, discount):
     assert noted.note == OrderNote("o-1", (("l1", 0),), first=False)
     # A bonus can be all that an order gives, and then it carries the order's note.
     (bonus,) = data(customer.when(order_paid("o-2", T, 99)))
-    assert (bonus.rule, bonus.points, bonus.note) == ("first_purchase", 50, OrderNote("o-2", (("l1", 99),), first=True))
+    assert (bonus.rule, bonus.points, bonus.note) == (
+        "first_purchase",
+        50,
+        OrderNote("o-2", (("l1", 99),), first=True),
+    )
     assert grants(customer.when(order_paid("o-3", T, 100))) == [("base", 1, "purchase")]
     assert customer.account.first_order == find(customer.account, "o-2").stem
 

@@ -4,15 +4,18 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from loyalty_stream.domain.account import Account, Hold, Lot, Order, Waiting
+from loyalty_stream.domain.account import Account, Hold, Line, Lot, Order, Waiting
 from loyalty_stream.domain.events import (
     EVENT_TYPE,
     AccountNoted,
     Balance,
     Cause,
     CommandRejected,
+    DrawEntered,
+    DrawWon,
     KeyNote,
     OrderNote,
+    PointActivated,
     PointEvent,
     PointEventData,
     PointExpired,
@@ -21,8 +24,14 @@ from loyalty_stream.domain.events import (
     PointHeld,
     PointRedeemed,
     PointReleased,
+    PointRestored,
     PointRevoked,
+    RefundNote,
+    Restored,
+    Revoked,
+    RewardIssued,
     Taken,
+    TierChanged,
 )
 
 KEY = b"customer-1"
@@ -149,7 +158,7 @@ POINT_EVENT_DATA: tuple[PointEventData, ...] = (
         exact=(19050, 100),
         rounding="floor",
         day=20468,
-        note=OrderNote("o-1", 19050, first=True),
+        note=OrderNote("o-1", (("1", 12000), ("2", 7050)), first=True),
         **_STAMP,
     ),
     PointHeld(hold_id="h-1", points=100, due_at=LATER, grants=_TAKEN, order_id="o-1", **_STAMP),
@@ -157,7 +166,24 @@ POINT_EVENT_DATA: tuple[PointEventData, ...] = (
     PointRedeemed(points=100, grants=_TAKEN, amount=100, hold_id="h-1", order_id="o-1", **_STAMP),
     PointExpired(grant_id="abc.0", points=3, expires_at=LATER, **_STAMP),
     PointExpiring(points=3, expires_at=LATER, notice="P30D", **_STAMP),
+    PointActivated(grant_id="abc.0", points=3, **_STAMP),
+    PointRestored(points=3, grants=(Restored("abc.0", 3, INSTANT, LATER),), order_id="o-1", **_STAMP),
     PointRevoked(points=3, reason="debt_repaid", grants=(), shortfall=0, **_STAMP),
+    PointRevoked(
+        points=3,
+        reason="refund",
+        grants=_TAKEN,
+        shortfall=1,
+        owed=1,
+        order_id="o-1",
+        revokes=(Revoked("abc.0", 4, INSTANT),),
+        note=RefundNote("o-1", ((0, 5),), "r-1"),
+        **_STAMP,
+    ),
+    TierChanged(before=None, to="silver", valid_until=LATER, **_STAMP),
+    RewardIssued(redemption_id="r-1", reward_id="tea-cup", quantity=1, reward="goods", **_STAMP),
+    DrawEntered(entry_id="e-1", campaign_id="spring", **_STAMP),
+    DrawWon(entry_id="e-1", campaign_id="spring", prize="tea-set", proof="00ff", **_STAMP),
     AccountNoted(kind="key", note=KeyNote(), **_STAMP),
     CommandRejected(
         command="hold-points", command_id="h-1", code="not_a_step", message="use steps of 100", **_STAMP
@@ -185,8 +211,8 @@ def account() -> Account:
         first_order="o-1",
         lots=[Lot("abcdefghijkl.0", 150, AT_MS, AT_MS + 1, held=40)],
         holds={"h-1": Hold(40, AT_MS + 2, "open", [("abcdefghijkl.0", 40)], "o-2")},
-        orders={"o-1": Order(AT_MS, 19050)},
-        waiting={"o-2": Waiting("h-2", AT_MS + 3, "{}")},
+        orders={"o-1": Order("abcdefghijkl", AT_MS, [Line("1", 12000, 5), Line("2", 7050)])},
+        waiting={"o-2": Waiting("h-2", AT_MS + 3, "{}", "o-2")},
         keys={731: b"12345678abcdefgh"},
         daily={20468: {"review": 2, "points": 30}},
         streaks=[(20460, 3), (20466, 1)],

@@ -78,7 +78,7 @@ def test_the_json_of_a_grant():
         "data": {
             "cause": {"source": "shop/orders", "id": "evt-1"},
             "balance": {"available": 190, "pending": 0, "held": 0, "debt": 0},
-            "note": {"kind": "order", "order_id": "o-1", "net_amount": 19050, "first": True},
+            "note": {"kind": "order", "order_id": "o-1", "lines": [["1", 12000], ["2", 7050]], "first": True},
             "grant_id": "abc.0",
             "points": 190,
             "rule": "base",
@@ -102,7 +102,10 @@ def test_what_never_expires_says_null():
 
 def test_a_note_of_its_own_says_its_kind_twice():
     noted = AccountNoted(
-        kind="order", note=OrderNote("o-1", 0), cause=Cause("shop", "evt-1"), balance=Balance(0, 0, 0, 0)
+        kind="order",
+        note=OrderNote("o-1", (("1", 0),)),
+        cause=Cause("shop", "evt-1"),
+        balance=Balance(0, 0, 0, 0),
     )
     data = json.loads(encode(point_event(noted)))["data"]
     assert data["kind"] == data["note"]["kind"] == "order"
