@@ -1,0 +1,216 @@
+"""The oracle: facts one after the other under the event clock of `simulate`, and what comes of each.
+
+Written from DOMAIN.md and EVENTS.md alone, separately from the domain and as plainly as possible. Of the
+package it knows the types of facts and rules, nothing else.
+"""
+
+from loyalty_stream.domain.facts import (
+    ActivityAttended,
+    CheckedIn,
+    ConfirmHold,
+    CustomerRegistered,
+    CustomerUpdated,
+    GamePlayed,
+    HoldPoints,
+    OrderCancelled,
+    OrderCompleted,
+    OrderPaid,
+    OrderRefunded,
+    ReleaseHold,
+    ReviewPublished,
+    ShareCompleted,
+    SurveySubmitted,
+)
+from plain import earning, orders, when
+from plain.book import FOREVER, Book
+from plain.campaigns import Campaigns
+from plain.tiers import Tiers
+
+OWN = "loyalty-stream"
+
+
+def hold(book, fact, world):
+    data = fact.data
+    book.hold(data.hold_id, data.points, order_id=data.order_id, order_amount=data.order_amount)
+    if data.hold_id in book.holds or data.hold_id in book.refused_holds:
+        world.apply_waiting(book, [each for each in book.waiting if each.get("hold") == data.hold_id])
+
+
+def confirm(book, fact, _world):
+    book.confirm(fact.data.hold_id)
+
+
+def release(book, fact, _world):
+    book.release(fact.data.hold_id)
+
+
+DECIDE = {
+    OrderPaid: orders.paid,
+    OrderCompleted: orders.completed,
+    OrderCancelled: orders.cancelled,
+    OrderRefunded: orders.refunded,
+    CustomerRegistered: earning.registered,
+    CustomerUpdated: earning.updated,
+    ReviewPublished: earning.reviewed,
+    ShareCompleted: earning.shared,
+    CheckedIn: earning.checked_in,
+    GamePlayed: earning.played,
+    SurveySubmitted: earning.surveyed,
+    ActivityAttended: earning.attended,
+    HoldPoints: hold,
+    ConfirmHold: confirm,
+    ReleaseHold: release,
+}
+
+
+class World:
+    def __init__(self, rules):
+        self.rules = rules
+        self.clock = 0
+        self.books = {}
+        self.tiers = Tiers(rules)
+        self.campaigns = Campaigns(rules, self)
+
+    # -- one line --------------------------------------------------------------------------------------
+
+    def line(self, fact):
+        """Apply a fact; returns the events of what fell due before it and of the fact, and whether it is bad."""
+        before = {customer: len(book.events) for customer, book in self.books.items()}
+        at = when.ms_of(fact.time)
+        if at < self.clock - self.rules.retention_ms:
+            return [], True
+        self.advance(at)
+        bad = self.apply(fact, at)
+        made = [
+            event for customer, book in self.books.items() for event in book.events[before.get(customer, 0) :]
+        ]
+        return made, bad
+
+    def book(self, customer):
+        if customer not in self.books:
+            self.books[customer] = Book(customer, self.rules)
+        return self.books[customer]
+
+    def apply(self, fact, at):
+        book = self.book(fact.subject)
+        if (fact.source, fact.id) in book.seen:
+            return False
+        if isinstance(fact, OrderRefunded) and orders.refusal(book, fact):
+            return True
+        book.seen.add((fact.source, fact.id))
+        book.begin(fact.source, fact.id, at, self.clock)
+        DECIDE[type(fact)](book, fact, self)
+        self.expire_passed(book, self.clock, at)
+        self.settle(book)
+        return False
+
+    def apply_waiting(self, book, these):
+        for each in these:
+            book.waiting.remove(each)
+            fact = each["fact"]
+            book.begin(fact.source, fact.id, when.ms_of(fact.time), book.now)
+            orders.apply_paid(book, fact, self)
+
+    def first_purchase(self, book):
+        self.referral(book)
+
+    def referral(self, book):
+        """The referrer is paid once the referred customer has purchased."""
+        points = self.rules.referrer_points
+        if not points or book.referred_by is None or book.referral_paid:
+            return
+        if any(order["first"] for order in book.orders):
+            book.referral_paid = True
+            referrer = self.book(book.referred_by)
+            mine, at, now = referrer.cause, book.at, book.now
+            referrer.begin(OWN, f"referral:{book.customer}", at, now)
+            referrer.grant(points, "grant")
+            referrer.cause = mine
+
+    # -- time ------------------------------------------------------------------------------------------
+
+    def advance(self, time):
+        """Do what falls due up to `time` over all customers, in the order of its instant."""
+        while self.books:
+            due, _, book = min((self.next_due(book)[0], name, book) for name, book in self.books.items())
+            if due > time:
+                break
+            self.clock = max(self.clock, due)
+            self.do_due(book, self.clock)
+        self.clock = max(self.clock, time)
+
+    def settle(self, book):
+        """Do what a late fact brought about and is due already."""
+        instant = 0
+        while (due := self.next_due(book)[0]) <= self.clock:
+            instant = max(instant, due)
+            self.do_due(book, instant)
+
+    def next_due(self, book):
+        """The first thing that falls due by time alone: when, and what."""
+        return min(self.dues(book), key=lambda due: due[:3], default=(FOREVER, 0, "", None))
+
+    def dues(self, book):
+        for lot in book.lots:
+            if (lot["free"] or lot["pending"]) and book.expiry_of(lot) < FOREVER:
+                yield book.expiry_of(lot), 0, lot["sort"], ("expire", lot)
+            if lot["pending"] and lot["available_at"] < FOREVER:
+                yield lot["available_at"], 1, lot["sort"], ("activate", lot)
+        for date, notice, at in self.warnings(book):
+            yield at, 2, (date, notice.text), ("warn", date, notice)
+        for hold_id, each in book.holds.items():
+            if each["state"] == "open":
+                yield each["due"], 3, hold_id, ("time out", hold_id)
+        for each in book.waiting:
+            yield each["due"], 4, each["fact"].data.order_id, ("waited", each)
+        fall = self.tiers.next_fall(book, self.clock)
+        if fall < FOREVER:
+            yield fall, 5, "", ("fall",)
+
+    def warnings(self, book):
+        """Dates of free points that were earned before the notice began, and of which no warning is out."""
+        for date in {book.expiry_of(lot) for lot in book.lots if lot["free"]} - {FOREVER}:
+            for notice in self.rules.expiry.warn_before:
+                at = when.moved(date, notice, self.rules.zone, -1)
+                early = [
+                    lot
+                    for lot in book.lots
+                    if lot["free"] and book.expiry_of(lot) == date and lot["earned_at"] < at
+                ]
+                if early and (date, notice.text) not in book.warned:
+                    yield date, notice, at
+
+    def do_due(self, book, instant):
+        what, *about = self.next_due(book)[3]
+        if what == "expire":
+            self.expire(book, about[0], instant)
+            return
+        book.begin(OWN, what, instant, instant)
+        if what == "activate":
+            orders.activate(book, about[0])
+        elif what == "warn":
+            date, notice = about
+            points = sum(lot["free"] for lot in book.lots if book.expiry_of(lot) == date)
+            book.warned.add((date, notice.text))
+            book.say("point-expiring", points=points, expires_at=date, notice=notice.text)
+        elif what == "time out":
+            book.give_back(about[0], "timed_out")
+        elif what == "fall":
+            self.tiers.settle(book, falls=True)
+        elif about[0]["kind"] == "paid":
+            self.apply_waiting(book, about)
+        else:
+            book.waiting.remove(about[0])
+        self.expire_passed(book, instant, instant)
+
+    def expire_passed(self, book, now, since):
+        """What came or came back after its date expires at once: it is never spent, and nobody is warned of it."""
+        passed = [lot for lot in book.lots if (lot["free"] or lot["pending"]) and book.expiry_of(lot) <= now]
+        for lot in sorted(passed, key=lambda lot: (book.expiry_of(lot), lot["sort"])):
+            self.expire(book, lot, max(book.expiry_of(lot), since))
+
+    def expire(self, book, lot, time):
+        points, date = lot["free"] + lot["pending"], book.expiry_of(lot)
+        lot["free"] = lot["pending"] = 0
+        book.begin(OWN, "expired", time, time)
+        book.say("point-expired", label=lot["label"], points=points, expires_at=date)

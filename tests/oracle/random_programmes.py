@@ -1,0 +1,144 @@
+"""Random programmes, small enough that limits, thresholds, windows and budgets are met within twenty facts."""
+
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from loyalty_stream.domain.rules import (
+    Availability,
+    Band,
+    CheckInRule,
+    Expiry,
+    Game,
+    Level,
+    Period,
+    PurchaseRule,
+    Redemption,
+    Refunds,
+    ReviewRule,
+    Rules,
+    ShareRule,
+    StreakBonus,
+    Threshold,
+    Tiers,
+)
+
+DAY_MS = 24 * 3600 * 1000
+MINUTE_MS = 60_000
+ZONES = [ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York"), ZoneInfo("Asia/Kathmandu")]
+START_MS = 1_761_868_800_000  # 2025-10-31T00:00:00Z, the day before clocks change in North America
+
+P1D, P7D, P2D = Period("P1D", days=1), Period("P7D", days=7), Period("P2D", days=2)
+P30D, P40D, P90D = Period("P30D", days=30), Period("P40D", days=40), Period("P90D", days=90)
+P1M, P12M = Period("P1M", months=1), Period("P12M", months=12)
+PT1H = Period("PT1H", milliseconds=60 * MINUTE_MS)
+PERIODS = [P1M, P12M, P2D, P40D, P90D, Period("PT90M", milliseconds=90 * MINUTE_MS)]
+
+PARTS = frozenset(
+    {
+        "orders",
+        "refunds",
+        "availability",
+        "tiers",
+        "expiry",
+        "commands",
+        "campaigns",
+        "mall",
+        "draws",
+        "erasure",
+    }
+)
+"""What a random programme and its history may use."""
+AT_WORK = frozenset({"orders"})
+"""What of them the ledger does, and so what is compared."""
+
+
+def programme(random, parts):
+    pick = random.choice
+    unit = pick([(1, 1), (100, 100), (3, 10), (10, 3)])
+    kinds = ["rolling", "rolling", "never"]
+    if "expiry" in parts:
+        kinds += ["inactivity", "calendar_year"]
+    extra = {}
+    if "refunds" in parts:
+        extra["refunds"] = Refunds(
+            pick(["debt", "debt", "clamp"]), pick(["forfeit", "forfeit", "extend"]), pick([P1D, P30D])
+        )
+    if "availability" in parts:
+        extra["availability"] = Availability(
+            pick(["immediate", "immediate", "on_completion", "delay"]), pick([PT1H, P1D, P7D])
+        )
+    if "tiers" in parts and random.random() < 0.5:
+        extra["tiers"] = tiers(random)
+    if "commands" in parts:
+        extra["referrer_points"] = pick([0, 0, 15])
+    return Rules(
+        programme_id="mall",
+        version=pick([1, 3]),
+        currency="CNY",
+        zone=pick(ZONES),
+        retention_ms=800 * DAY_MS,
+        purchase=tuple(purchase_rule(random, number) for number in range(pick([1, 1, 1, 2, 0]))),
+        registration_points=pick([0, 100]),
+        first_purchase_points=pick([0, 50]),
+        review=pick([None, ReviewRule(10, 5, 0), ReviewRule(10, 5, 2)]),
+        share=pick([None, ShareRule(5, 0), ShareRule(5, 1)]),
+        check_in=pick(
+            [
+                None,
+                CheckInRule(2),
+                CheckInRule(2, (StreakBonus(2, 5), StreakBonus(3, 7))),
+                CheckInRule(0, (StreakBonus(2, 5),)),
+            ]
+        ),
+        activity_points=pick([0, 20]),
+        daily_points_limit=pick([0, 0, 12]),
+        games={"spin": Game("spin", (Band(0, 1), Band(100, 10)), pick([0, 1]))}
+        if random.random() < 0.7
+        else {},
+        surveys=pick([{}, {"nps": 30}]),
+        expiry=Expiry(
+            pick(kinds),
+            pick(PERIODS),
+            pick(["none", "day", "month_end", "year_end"]),
+            pick([(), (), (P1D,), (P7D, P1D), (PT1H,)]),
+        ),
+        redemption=Redemption(
+            points=unit[0],
+            amount=unit[1],
+            minimum_points=pick([1, 20]),
+            step=pick([1, 10]),
+            maximum_share=pick([Fraction(1), Fraction(1, 3)]),
+            hold_timeout_ms=pick([30 * MINUTE_MS, 3 * DAY_MS]),
+        ),
+        **extra,
+    )
+
+
+def purchase_rule(random, number):
+    pick = random.choice
+    scope = {}
+    if random.random() < 0.3:
+        name = pick(["include_skus", "exclude_skus", "include_categories", "exclude_categories"])
+        scope[name] = frozenset(["tea"] if name.endswith("skus") else ["food"])
+    thresholds = pick([(), (Threshold(5000, 20),), (Threshold(5000, 20), Threshold(10000, 45))])
+    return PurchaseRule(
+        id=f"rule-{number}",
+        points=pick([Fraction(1), Fraction(1), Fraction(3, 2), Fraction(10)]),
+        per_amount=pick([100, 100, 700]),
+        basis=pick(["net", "net", "gross"]),
+        rounding=pick(["floor", "half_up", "ceil"]),
+        minimum_amount=pick([0, 0, 1000]),
+        thresholds=thresholds,
+        threshold_mode=pick(["highest", "all"]),
+        **scope,
+    )
+
+
+def tiers(random):
+    pick = random.choice
+    basis = pick(["earned", "spend"])
+    scale = 1 if basis == "earned" else 100
+    levels = (Level("silver", 60 * scale, Fraction(6, 5)), Level("gold", 150 * scale, Fraction(3, 2)))
+    return Tiers(
+        basis, pick([P12M, P30D, P2D, None]), levels[: pick([1, 2, 2])], pick(["year_end", "immediate"])
+    )

@@ -1,0 +1,46 @@
+"""The oracle and the ledger agree on random histories under random programmes.
+
+`ORACLE_HISTORIES=300 pytest tests/oracle` looks shorter; a failure prints a small programme and history on
+which they disagree, and how to run it again.
+"""
+
+import os
+from random import Random, SystemRandom
+
+import msgspec
+from oracle_and_ledger import difference
+from random_histories import history
+from random_programmes import AT_WORK, programme
+from shrink import SIMPLER, shrunk
+
+HISTORIES = int(os.environ.get("ORACLE_HISTORIES", "10000"))
+SEED = int(os.environ.get("ORACLE_SEED", SystemRandom().randrange(10**6)))
+FIRST = int(os.environ.get("ORACLE_CASE", "0"))
+ON = frozenset(os.environ["ORACLE_PARTS"].split(",")) if os.environ.get("ORACLE_PARTS") else AT_WORK
+
+
+def case(seed, number, parts):
+    random = Random(f"{seed}/{number}")
+    rules = programme(random, parts)
+    return rules, history(random, rules, parts)
+
+
+def report(rules, facts, found, number):
+    lines = [msgspec.json.encode(fact).decode() for fact in facts]
+    said = [f"{name} = {getattr(rules, name)!r}" for name in rules.__struct_fields__]
+    said = [each for each, name in zip(said, rules.__struct_fields__, strict=True) if is_told(rules, name)]
+    again = f"ORACLE_SEED={SEED} ORACLE_CASE={number} ORACLE_HISTORIES=1 python -m pytest tests/oracle"
+    return "\n  ".join([found, "programme:", *said, "history:", *lines, f"again: {again}"])
+
+
+def is_told(rules, name):
+    return name not in SIMPLER or getattr(rules, name) != SIMPLER[name]
+
+
+def test_the_oracle_and_the_ledger_agree():
+    print(f"ORACLE_SEED={SEED}, {HISTORIES} histories")  # noqa: T201 - a failure shows it
+    for number in range(FIRST, FIRST + HISTORIES):
+        rules, facts = case(SEED, number, ON)
+        if (found := difference(rules, facts)) is not None:
+            rules, facts, found = shrunk(rules, facts, found)
+            raise AssertionError(report(rules, facts, found, number))
