@@ -1,0 +1,63 @@
+"""Any rules, as Hypothesis draws them: small periods and limits, so that a short history meets them."""
+
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from given import RULES
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from loyalty_stream.domain import calendar
+from loyalty_stream.domain.rules import CheckInRule, Expiry, Period, Redemption, Refunds, Rules, StreakBonus
+
+MINUTE_MS = 60_000
+DAY_MS = calendar.DAY_MS
+
+ZONES = st.sampled_from([ZoneInfo(name) for name in ("Asia/Shanghai", "America/New_York", "Asia/Kathmandu")])
+PERIODS = st.sampled_from(
+    [
+        Period("P1M", months=1),
+        Period("P2D", days=2),
+        Period("P40D", days=40),
+        Period("PT90M", milliseconds=90 * MINUTE_MS),
+    ]
+)
+NOTICES = st.sampled_from(
+    [
+        (),
+        (Period("P1D", days=1),),
+        (Period("P7D", days=7), Period("P1D", days=1)),
+        (Period("PT1H", milliseconds=60 * MINUTE_MS),),
+    ]
+)
+
+
+@st.composite
+def any_rules(draw) -> Rules:
+    unit = draw(st.sampled_from([(1, 1), (100, 100), (3, 10), (10, 3)]))
+    redemption = Redemption(
+        points=unit[0],
+        amount=unit[1],
+        minimum_points=draw(st.sampled_from([1, 20])),
+        step=draw(st.sampled_from([1, 10])),
+        maximum_share=draw(st.sampled_from([Fraction(1), Fraction(1, 3)])),
+        hold_timeout_ms=draw(st.sampled_from([30 * MINUTE_MS, 3 * DAY_MS])),
+    )
+    return replace(
+        RULES,
+        zone=draw(ZONES),
+        retention_ms=draw(st.sampled_from([800, 60])) * DAY_MS,
+        first_purchase_points=draw(st.sampled_from([0, 50])),
+        check_in=draw(
+            st.sampled_from([None, CheckInRule(2), CheckInRule(2, (StreakBonus(2, 5), StreakBonus(3, 7)))])
+        ),
+        daily_points_limit=draw(st.sampled_from([0, 12])),
+        expiry=Expiry(
+            draw(st.sampled_from(["rolling", "rolling", "rolling", "never"])),
+            draw(PERIODS),
+            draw(st.sampled_from(["none", "day", "month_end", "year_end"])),
+            draw(NOTICES),
+        ),
+        redemption=redemption,
+        refunds=Refunds(shortfall=draw(st.sampled_from(["debt", "clamp"]))),
+    )
