@@ -83,6 +83,27 @@ class Earned(Struct, array_like=True, gc=False):
     """B, where it is not the net of the lines: goods before discounts and points, in minor units."""
 
 
+class Counted(Struct, array_like=True, gc=False):
+    """What an order counts for in a campaign that accumulates spend, and what it was given, to take it back.
+
+    Points of a single order's campaign are not here: their `Earned` says how they shrink.
+    """
+
+    campaign_id: str
+    scope: tuple[int, ...] = ()
+    """The positions of the lines that count; empty: all."""
+    accumulates: bool = False
+    minimum: int = 0
+    """The spend that an award takes, in minor units."""
+    awards: int = 0
+    """Given with this order and not taken back."""
+    points: int = 0
+    """Of one award, as are the next two."""
+    entries: int = 0
+    gift: str = ""
+    """A reward's id."""
+
+
 class Order(Struct, array_like=True, gc=False):
     """A paid order, as far as what may come after it needs it. Amounts are in minor units."""
 
@@ -96,6 +117,7 @@ class Order(Struct, array_like=True, gc=False):
     cancelled: bool = False
     first: bool = False
     """It carries the first-purchase bonus, whatever that is worth."""
+    campaigns: list[Counted] = []
 
     @property
     def net_amount(self) -> int:
@@ -119,6 +141,15 @@ class Waiting(Struct, array_like=True, gc=False):
     due_at: int
     event: str
     order_id: str = ""
+
+
+class Participation(Struct, array_like=True, gc=False):
+    """A customer in one campaign: what it counts of their spend, and the awards that they have."""
+
+    spend: int = 0
+    """Net, on the goods that it counts, less refunds, in minor units; 0 where it does not accumulate."""
+    awards: int = 0
+    """Given or asked for, less those taken back: what the limit per customer is about."""
 
 
 class Account(Struct, array_like=True, gc=False):
@@ -154,6 +185,8 @@ class Account(Struct, array_like=True, gc=False):
     """`expires_at` of lots -> the notice periods for which the warning is out."""
     segments: tuple[str, ...] = ()
     referred_by: str = ""
+    campaigns: dict[str, Participation] = field(default_factory=dict)
+    """By campaign id (`campaign_awards`); forgotten with the retention after the campaign's end."""
 
 
 def imbalance(account: Account) -> int:

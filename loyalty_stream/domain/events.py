@@ -63,6 +63,8 @@ class OrderNote(Struct, frozen=True, gc=False, tag_field="kind", tag="order", om
     lines: tuple[tuple[str, int], ...]
     first: bool = False
     """It carries the first-purchase bonus."""
+    counts: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """The campaigns that count its spend over their window, each with the positions of the lines; none: all."""
 
     @property
     def net_amount(self) -> int:
@@ -180,6 +182,44 @@ class ForgottenNote(Struct, frozen=True, gc=False, tag_field="kind", tag="forgot
 
     before: int
     before_day: int
+    campaigns: tuple[str, ...] = ()
+    """Campaigns that nothing can come for any more."""
+
+
+class AwardNote(Struct, frozen=True, gc=False, tag_field="kind", tag="award", omit_defaults=True):
+    """A campaign awards the cause's customer: points, entries to its draw, or gifts, each so many of one award.
+
+    A cause has at most one of a campaign. Points follow with the note, or once the budget's owner has answered;
+    entries and gifts are turned into `draw-entered` and `reward-issued`.
+    """
+
+    campaign_id: str
+    version: int
+    awards: int = 1
+    points: int = 0
+    entries: int = 0
+    gift: str | None = None
+    """A reward's id."""
+    order_id: str | None = None
+    accumulated: bool = False
+    """For the spend over the campaign's window; else for this order alone, or for no order."""
+    minimum_amount: int = 0
+    """The spend that an award takes, in minor units."""
+    scope: tuple[int, ...] = ()
+    """Positions of the order's lines that count; none: all."""
+
+
+class AwardWithdrawnNote(
+    Struct, frozen=True, gc=False, tag_field="kind", tag="award-withdrawn", omit_defaults=True
+):
+    """Awards that came with an order are taken back: a refund took the spend below what they need."""
+
+    campaign_id: str
+    order_id: str
+    awards: int
+    entries: int = 0
+    """Of one award, as is the gift."""
+    gift: str | None = None
 
 
 class KeyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="key"):
@@ -203,6 +243,8 @@ Note: TypeAlias = (
     | KeyNote
     | HoldNote
     | ForgottenNote
+    | AwardNote
+    | AwardWithdrawnNote
 )
 
 

@@ -3,10 +3,12 @@
 from bisect import bisect_right
 from typing import assert_never
 
-from loyalty_stream.domain import calendar, identity, orders
+from loyalty_stream.domain import calendar, fold_campaigns, identity, orders
 from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Line, Order, Waiting
 from loyalty_stream.domain.events import (
     ActivityNote,
+    AwardNote,
+    AwardWithdrawnNote,
     CheckInNote,
     CompletionNote,
     DroppedNote,
@@ -38,7 +40,10 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
     match note:
         case OrderNote():
             lines = [Line(line_id, net) for line_id, net in note.lines]
-            orders.add(account, note.order_id, Order(stem, at, lines, first=note.first))
+            order = Order(stem, at, lines, first=note.first)
+            if note.counts:
+                fold_campaigns.counted(account, order, note)
+            orders.add(account, note.order_id, order)
             if note.first:
                 account.first_order = stem
             if account.waiting:
@@ -91,6 +96,10 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             hold.state = "spent"
         case ForgottenNote():
             _forget(account, note)
+        case AwardNote():
+            fold_campaigns.awarded(account, note)
+        case AwardWithdrawnNote():
+            fold_campaigns.withdrawn(account, note)
         case KeyNote():
             pass
         case _:
@@ -118,6 +127,8 @@ def _fold_refund(account: Account, note: RefundNote, stem: str) -> None:
     order = _order(account, note.order_id)
     for place, amount in note.lines:
         order.lines[place].refunded += amount
+    if order.campaigns:
+        fold_campaigns.refunded(account, order, note)
     if note.cancelled:
         order.cancelled = True
     if note.refund_id is not None:
@@ -156,3 +167,5 @@ def _forget(account: Account, note: ForgottenNote) -> None:
     # A run that ends on the day before may still be joined by that day, so it stays.
     account.streaks = [run for run in account.streaks if run[0] + run[1] >= note.before_day]
     account.warned = {date: notices for date, notices in account.warned.items() if date >= before}
+    for campaign_id in note.campaigns:
+        del account.campaigns[campaign_id]

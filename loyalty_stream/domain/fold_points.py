@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from loyalty_stream.domain import calendar, lots, orders
+from loyalty_stream.domain import calendar, fold_campaigns, lots, orders
 from loyalty_stream.domain.account import NEVER, Account, Earned, Hold, Lot, Order, Spent
 from loyalty_stream.domain.events import (
     PointActivated,
@@ -146,6 +146,8 @@ def revoked(account: Account, data: PointRevoked) -> None:
                 earned = orders.earned_of(order, each.grant_id)
                 if earned is not None:
                     earned.revoked += each.points
+                    if each.campaign_id is not None:
+                        fold_campaigns.revoked(account, order, earned, each.campaign_id)
             orders.save(account, order)
 
 

@@ -31,6 +31,7 @@ def forget(account: Account, subject: str, rules: Rules, now: int) -> list[Point
     journal = open_journal(
         account, subject, Cause(SOURCE, cause_id), calendar.to_datetime(due), due, now, digest
     )
-    note = ForgottenNote(before, calendar.local_day(before, rules.zone))
+    ended = tuple([campaign_id for campaign_id in account.campaigns if rules.book.ended(campaign_id, before)])
+    note = ForgottenNote(before, calendar.local_day(before, rules.zone), ended)
     journal.remember("forgotten", note)
     return journal.close()

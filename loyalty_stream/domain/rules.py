@@ -11,6 +11,29 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from loyalty_stream.domain.campaign_book import NO_CAMPAIGNS, CampaignBook, book_of
+from loyalty_stream.domain.campaign_terms import (
+    Audience,
+    Award,
+    Campaign,
+    Draw,
+    Notify,
+    Prize,
+    Trigger,
+    Withdrawal,
+)
+
+__all__ = [  # the terms of campaigns are rules too, and looked for here
+    "Audience",
+    "Award",
+    "Campaign",
+    "Draw",
+    "Notify",
+    "Prize",
+    "Trigger",
+    "Withdrawal",
+]
+
 Rounding: TypeAlias = Literal["floor", "half_up", "ceil"]
 
 
@@ -179,78 +202,6 @@ class Tiers(Struct, frozen=True):
     downgrade: Literal["year_end", "immediate"] = "year_end"
 
 
-class Audience(Struct, frozen=True):
-    """Who may take part in a campaign; what is empty asks for nothing."""
-
-    tiers: frozenset[str] = frozenset()
-    segments: frozenset[str] = frozenset()
-    registered_after_ms: int = 0
-
-
-class Award(Struct, frozen=True):
-    """What a campaign gives: exactly one of these is set, or none where customers enter its draw themselves."""
-
-    points: int = 0
-    multiplier: Fraction | None = None
-    draw_entries: int = 0
-    gift: str = ""
-    """A reward's id."""
-
-
-class Prize(Struct, frozen=True):
-    """A prize of a draw and how many win it."""
-
-    id: str
-    winners: int
-
-
-class Draw(Struct, frozen=True):
-    """A campaign's draw. `seed_commitment` is the SHA-256 of the seed in hex; empty: not committed yet."""
-
-    prizes: tuple[Prize, ...] = ()
-    seed_commitment: str = ""
-    entry_cost: int = 0
-
-
-class Notify(Struct, frozen=True):
-    """How a campaign's audience is told when it starts."""
-
-    channels: tuple[str, ...]
-    template: str
-
-
-Trigger: TypeAlias = Literal[
-    "purchase", "review", "share", "check_in", "game", "survey", "activity", "registration"
-]
-
-
-class Campaign(Struct, frozen=True):
-    """One version of a campaign, at work for events from `effective_at_ms` on; instants in ms, half open."""
-
-    id: str
-    version: int
-    theme: str
-    mode: Literal["online", "offline"]
-    starts_at_ms: int
-    ends_at_ms: int
-    trigger: Trigger
-    award: Award
-    audience: Audience = Audience()
-    include_skus: frozenset[str] = frozenset()
-    minimum_amount: int = 0
-    accumulate: bool = False
-    per_customer_limit: int = 0
-    """0: no limit."""
-    budget_points: int = 0
-    """0: no limit."""
-    stacking: Literal["stack", "best", "exclusive"] = "stack"
-    priority: int = 10
-    notify: Notify | None = None
-    draw: Draw | None = None
-    effective_at_ms: int = 0
-    """0: from the programme file, at work from the start."""
-
-
 class Reward(Struct, frozen=True):
     """[[rewards]]: something to redeem points for; 0 means no limit, `ends_at_ms` 0 no end."""
 
@@ -293,9 +244,14 @@ class Rules(Struct, frozen=True):
     notifications_daily: int = 3
     """Most notifications per customer and local day; 0: no limit."""
     tiers: Tiers = Tiers()
-    campaigns: tuple[Campaign, ...] = ()
-    """Those of the programme file; published ones come through the `campaigns` topic."""
+    campaigns: tuple[Campaign | Withdrawal, ...] = ()
+    """Versions of campaigns: those of the programme file, then what the `campaigns` topic told, in its order."""
     rewards: dict[str, Reward] = {}
     subject: Literal["plain", "pseudonym"] = "plain"
     unit_cost_amount: int = 1
     """Minor units per point, for liability and cost."""
+    book: CampaignBook = NO_CAMPAIGNS
+    """What of `campaigns` is live when; worked out here, so that an event asks by one comparison."""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "book", book_of(self.campaigns) if self.campaigns else NO_CAMPAIGNS)
