@@ -174,6 +174,12 @@ class Campaign(Section):
         return minimum
 
 
+class PublishedCampaign(Campaign):
+    """A campaign as a `campaign-published` event carries it."""
+
+    effective_at: Instant = Field(description="It applies to events of this instant or later.")
+
+
 def after_start(ends_at: datetime, info: ValidationInfo) -> datetime:
     """The end of a half-open window, once it is seen to be after `starts_at`."""
     starts_at = info.data.get("starts_at")

@@ -4,31 +4,21 @@ It must not know how the file was read; mistakes in the file are found before.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from datetime import datetime
 
-from loyalty_stream.domain import rules
+from loyalty_stream.domain import calendar, rules
 from loyalty_stream.domain.rules import Period, Rules
+from loyalty_stream.programme.campaigns import NO_COMMITMENT, Campaign, Draw, Notify, PublishedCampaign
 from loyalty_stream.programme.earning import Earning, Game, Purchase
 from loyalty_stream.programme.mistakes import KeyPath, ProgrammeError
 from loyalty_stream.programme.model import Programme, zone_of
 from loyalty_stream.programme.periods import DAY_MS
-from loyalty_stream.programme.spending import Expiry, Redemption, Refunds
-
-EXPIRY_AT_WORK: Final = ("rolling", "never")
-AVAILABILITY_AT_WORK: Final = ("immediate",)
+from loyalty_stream.programme.spending import Availability, Expiry, Redemption, Refunds
+from loyalty_stream.programme.standing import Reward, Tiers
 
 
 def compile_rules(programme: Programme) -> Rules:
-    """The rules to decide with.
-
-    Raises ProgrammeError for an expiry policy or an availability mode that is not at work yet: without it
-    points would expire, or be spent, at the wrong time. What else is not at work is left out; `not_at_work`
-    says what.
-    """
-    refused = list(_refused(programme))
-    if refused:
-        source = programme.source
-        raise ProgrammeError((source.mistake(path, message) for path, message in refused), source.file)
+    """The rules to decide with. What is not at work is left out; `not_at_work` says what."""
     earning, about = programme.earning, programme.programme
     return Rules(
         programme_id=about.id,
@@ -39,65 +29,66 @@ def compile_rules(programme: Programme) -> Rules:
         purchase=tuple(map(_purchase, earning.purchase)),
         registration_points=earning.registration.points if earning.registration else 0,
         first_purchase_points=earning.first_purchase.points if earning.first_purchase else 0,
+        referrer_points=earning.referral.referrer_points if earning.referral else 0,
         review=_review(earning),
         share=_share(earning),
         check_in=_check_in(earning),
         activity_points=earning.activity.points if earning.activity else 0,
         daily_points_limit=earning.limits.daily if earning.limits else 0,
+        notifications_daily=earning.limits.notifications_daily if earning.limits else 0,
         games={game.id: _game(game) for game in programme.games},
         surveys={survey.id: survey.points for survey in programme.surveys},
+        availability=_availability(programme.availability),
         expiry=_expiry(programme.expiry),
         redemption=_redemption(programme.redemption),
         refunds=_refunds(programme.refunds),
+        tiers=_tiers(programme.tiers or Tiers()),
+        campaigns=tuple(map(compile_campaign, programme.campaigns)),
+        rewards={reward.id: _reward(reward) for reward in programme.rewards},
+        subject=programme.privacy.subject,
         unit_cost_amount=programme.finance.unit_cost_amount,
+    )
+
+
+def compile_campaign(campaign: Campaign) -> rules.Campaign:
+    """One campaign, of the programme file or of a `campaign-published` event (its `effective_at`)."""
+    award, audience = campaign.award, campaign.audience
+    return rules.Campaign(
+        id=campaign.id,
+        version=campaign.version,
+        theme=campaign.theme,
+        mode=campaign.mode,
+        starts_at_ms=calendar.to_ms(campaign.starts_at),
+        ends_at_ms=calendar.to_ms(campaign.ends_at),
+        trigger=campaign.trigger,
+        award=rules.Award(award.points or 0, award.multiplier, award.draw_entries or 0, award.gift or ""),
+        audience=rules.Audience(
+            frozenset(audience.tiers), frozenset(audience.segments), _instant_ms(audience.registered_after)
+        ),
+        include_skus=frozenset(campaign.include_skus),
+        minimum_amount=campaign.minimum_amount,
+        accumulate=campaign.accumulate,
+        per_customer_limit=campaign.per_customer_limit,
+        budget_points=campaign.budget_points,
+        stacking=campaign.stacking,
+        priority=campaign.priority,
+        notify=_notify(campaign.notify),
+        draw=_draw(campaign.draw),
+        effective_at_ms=calendar.to_ms(campaign.effective_at)
+        if isinstance(campaign, PublishedCampaign)
+        else 0,
     )
 
 
 def not_at_work(programme: Programme) -> list[str]:
     """What is valid in the file but not acted on, each as `file:line: key.path: sentence`."""
     source = programme.source
-    found = [source.mistake(path, message) for path, message in (*_refused(programme), *_idle(programme))]
-    found.sort(key=lambda mistake: mistake.line or 0)
+    found = [source.mistake(path, message) for path, message in _idle(programme)]
     return str(ProgrammeError(found, source.file)).splitlines()
-
-
-def _refused(programme: Programme) -> Iterator[tuple[KeyPath, str]]:
-    mode, policy = programme.availability.mode, programme.expiry.policy
-    if mode not in AVAILABILITY_AT_WORK:
-        yield (
-            ("availability", "mode"),
-            f'must be "immediate", the only mode at work in this version, is "{mode}"',
-        )
-    if policy not in EXPIRY_AT_WORK:
-        yield (
-            ("expiry", "policy"),
-            f'must be "rolling" or "never", those at work in this version, is "{policy}"',
-        )
 
 
 def _idle(programme: Programme) -> Iterator[tuple[KeyPath, str]]:
     """Key paths that the rules have no place for, each with what does not happen."""
-    referral, limits = programme.earning.referral, programme.earning.limits
-    if referral is not None and referral.referrer_points > 0:
-        yield ("earning", "referral", "referrer_points"), "is not at work yet: referrers get no points"
-    if limits is not None and "notifications_daily" in limits.model_fields_set:
-        yield (
-            ("earning", "limits", "notifications_daily"),
-            "is not at work yet: notifications are not counted",
-        )
-    if programme.refunds.restore_expired == "extend":
-        yield (
-            ("refunds", "restore_expired"),
-            'is not at work yet: restored points past their date expire at once, as with "forfeit"',
-        )
-    if programme.privacy.subject == "pseudonym":
-        yield ("privacy", "subject"), 'is not at work yet: our topics carry the customer id, as with "plain"'
-    if programme.tiers is not None and programme.tiers.levels:
-        yield ("tiers",), "is not at work yet: nobody has a tier, and no multiplier applies"
-    for index, reward in enumerate(programme.rewards):
-        yield ("rewards", index), f'is not at work yet: "{reward.id}" cannot be redeemed'
-    for index, campaign in enumerate(programme.campaigns):
-        yield ("campaigns", index), f'is not at work yet: "{campaign.id}" awards and draws nothing'
     for index, board in enumerate(programme.leaderboards):
         yield ("leaderboards", index), f'is not at work yet: "{board.id}" is not kept and rewards nobody'
 
@@ -142,6 +133,10 @@ def _game(game: Game) -> rules.Game:
     return rules.Game(game.id, bands, game.daily_limit)
 
 
+def _availability(availability: Availability) -> rules.Availability:
+    return rules.Availability(availability.mode, availability.delay)
+
+
 def _expiry(expiry: Expiry) -> rules.Expiry:
     return rules.Expiry(expiry.policy, expiry.period, expiry.round_to, expiry.warn_before)
 
@@ -159,6 +154,42 @@ def _redemption(redemption: Redemption) -> rules.Redemption:
 
 def _refunds(refunds: Refunds) -> rules.Refunds:
     return rules.Refunds(refunds.shortfall, refunds.restore_expired, refunds.extend_by)
+
+
+def _tiers(tiers: Tiers) -> rules.Tiers:
+    window = None if isinstance(tiers.window, str) else tiers.window
+    levels = tuple(rules.Level(level.name, level.minimum, level.multiplier) for level in tiers.levels)
+    return rules.Tiers(tiers.basis, window, levels, tiers.downgrade)
+
+
+def _reward(reward: Reward) -> rules.Reward:
+    return rules.Reward(
+        id=reward.id,
+        kind=reward.kind,
+        cost=reward.cost,
+        stock=reward.stock,
+        per_customer_limit=reward.per_customer_limit,
+        starts_at_ms=_instant_ms(reward.starts_at),
+        ends_at_ms=_instant_ms(reward.ends_at),
+        tiers=frozenset(reward.tiers),
+    )
+
+
+def _notify(notify: Notify | None) -> rules.Notify | None:
+    return None if notify is None else rules.Notify(notify.channels, notify.template)
+
+
+def _draw(draw: Draw | None) -> rules.Draw | None:
+    if draw is None:
+        return None
+    commitment = "" if draw.seed_commitment == NO_COMMITMENT else draw.seed_commitment
+    prizes = tuple(rules.Prize(prize.id, prize.winners) for prize in draw.prizes)
+    return rules.Draw(prizes, commitment, draw.entry_cost)
+
+
+def _instant_ms(instant: datetime | None) -> int:
+    """Milliseconds of an instant, 0 where none is given."""
+    return 0 if instant is None else calendar.to_ms(instant)
 
 
 def _fixed_ms(length: Period) -> int:

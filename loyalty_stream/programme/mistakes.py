@@ -106,6 +106,12 @@ def wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError("programme", "{message}", {"message": message})
 
 
+def must_name(kind: str, known: list[str], value: str) -> str:
+    """What is right where `value` is none of the ids or names that are known."""
+    choice = f"one of {', '.join(map(shown, known))}" if known else "of which the file has none"
+    return f"must name {kind}, {choice}, is {shown(value)}"
+
+
 def raise_all(found: Iterable[tuple[KeyPath, str]], besides: ValidationError | None = None) -> None:
     """Raise what a validator found, each at its path from the key being judged, after the errors `besides`."""
     details = [InitErrorDetails(type=wrong(message), loc=path, input=None) for path, message in found]

@@ -15,7 +15,7 @@ from loyalty_stream.domain.rules import Period
 from loyalty_stream.programme.campaigns import Campaign
 from loyalty_stream.programme.earning import Earning, Game, Survey
 from loyalty_stream.programme.lists import unique
-from loyalty_stream.programme.mistakes import KeyPath, Source, raise_all, shown, wrong
+from loyalty_stream.programme.mistakes import KeyPath, Source, must_name, raise_all, shown, wrong
 from loyalty_stream.programme.periods import DAY_MS, FixedLength, mean_ms
 from loyalty_stream.programme.spending import Availability, Expiry, Redemption, Refunds
 from loyalty_stream.programme.standing import CAMPAIGN_METRIC, Leaderboard, Reward, Tiers
@@ -182,7 +182,7 @@ class Programme(Section):
             found += _unknown_tiers((index, "audience", "tiers"), campaign.audience.tiers, info)
             gift, known = campaign.award.gift, _ids("rewards", info)
             if gift is not None and known is not None and gift not in known:
-                found.append(((index, "award", "gift"), _must_name("a reward", known, gift)))
+                found.append(((index, "award", "gift"), must_name("a reward", known, gift)))
         raise_all(found)
         return campaigns
 
@@ -196,7 +196,7 @@ class Programme(Section):
             found += _forgotten((index, "grace"), mean_ms(grace), f'"{grace.text}"', info)
             campaign = board.metric.removeprefix(CAMPAIGN_METRIC)
             if campaign != board.metric and known is not None and campaign not in known:
-                found.append(((index, "metric"), _must_name("a campaign", known, campaign)))
+                found.append(((index, "metric"), must_name("a campaign", known, campaign)))
         raise_all(found)
         return boards
 
@@ -225,9 +225,4 @@ def _unknown_tiers(
     known = [level.name for level in tiers.levels] if isinstance(tiers, Tiers) else []
     for index, name in enumerate(names):
         if name not in known:
-            yield (*path, index), _must_name("a tier", known, name)
-
-
-def _must_name(kind: str, known: list[str], value: str) -> str:
-    choice = f"one of {', '.join(map(shown, known))}" if known else "of which the file has none"
-    return f"must name {kind}, {choice}, is {shown(value)}"
+            yield (*path, index), must_name("a tier", known, name)

@@ -145,7 +145,14 @@ ExactPoints: TypeAlias = Annotated[
 
 
 def instant(value: object) -> datetime:
-    """An RFC 3339 time with offset, in quotes or as TOML writes it bare."""
+    """An RFC 3339 time with offset, in quotes or as TOML writes it bare; in the years that events can have."""
+    made = _instant(value)
+    if not 2000 <= made.year < 3000:
+        raise wrong(f"must be in the years 2000 to 2999, is {shown(value)}")
+    return made
+
+
+def _instant(value: object) -> datetime:
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return value
     if isinstance(value, str) and _INSTANT.fullmatch(value):

@@ -191,9 +191,7 @@ def test_a_worker_tells_its_guarantee_and_what_is_not_at_work_and_ends_with_0(
     where = ("--bootstrap-servers", kafka.bootstrap_servers, "--topic-prefix", "cliw.", "--app-id", "cliw")
     cli("topics", "create", "--partitions", 2, *where)
     programme = tmp_path / "programme.toml"
-    programme.write_text(
-        PROGRAMME_FILE.read_text() + '\n[[rewards]]\nid = "cup"\nkind = "goods"\ncost = 500\nstock = 10\n'
-    )
+    programme.write_text(PROGRAMME_FILE.read_text() + '\n[[leaderboards]]\nid = "weekly"\n')
     command = ("worker", "--programme", programme, "--web-port", free_port(), *where)
     worker = subprocess.Popen(
         [sys.executable, "-m", "loyalty_stream.cli", *map(str, command)], stderr=subprocess.PIPE, text=True
@@ -208,6 +206,6 @@ def test_a_worker_tells_its_guarantee_and_what_is_not_at_work_and_ends_with_0(
     assert worker.wait(60) == 0
     assert "guarantee in force: exactly_once" in log
     assert "WARNING loyalty_stream.cli.worker: NOT AT WORK" in log
-    assert "rewards" in log
+    assert "leaderboards" in log
     assert told[-1].endswith("stopped\n")
     assert all(line.startswith("20") for line in told), "one line a record, the time first"
