@@ -98,6 +98,10 @@ class LedgerStage:
     def inputs(self) -> Sequence[str]:
         return tuple(self.kinds)
 
+    @property
+    def broadcasts(self) -> Sequence[str]:
+        return ()
+
     def processor(self, context: Context) -> "LedgerProcessor":
         return LedgerProcessor(self, context)
 
@@ -189,6 +193,9 @@ class LedgerProcessor:
     def committed(self) -> None:
         self._stage.count_sink.add(self._partition, self._counts)
         self._counts = Counts()
+
+    def heard(self, topic: str, record: Record) -> None:
+        """Nothing is broadcast yet."""
 
     def refuse(self, topic: str, record: Record, error: str) -> None:
         self._set_aside(topic, record, Reason.PROCESSING_FAILED, error)

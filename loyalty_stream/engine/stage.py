@@ -46,6 +46,13 @@ class Processor(Protocol):
         """What was processed since the last call is committed."""
         ...
 
+    def heard(self, topic: str, record: Record) -> None:
+        """A record of a broadcast topic, in the topic's order; all that there are come before the first `process`.
+
+        Every processor hears every record, and again after each restore. Never raises.
+        """
+        ...
+
     def refuse(self, topic: str, record: Record, error: str) -> None:
         """Processing this record has failed again and again: set it aside and go on."""
         ...
@@ -94,6 +101,11 @@ class Stage(Protocol):
 
     @property
     def inputs(self) -> Sequence[str]: ...
+
+    @property
+    def broadcasts(self) -> Sequence[str]:
+        """Topics that every processor hears in full (`engine.broadcast`)."""
+        ...
 
     @property
     def changelog(self) -> str: ...

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from time import monotonic
 
+from loyalty_stream.engine.broadcast import Broadcast, Silence
 from loyalty_stream.engine.inbox import Inbox, Item
 from loyalty_stream.engine.log import NO_HEADERS, FencedError, LogError, Output, TaskLog
 from loyalty_stream.engine.observer import Observer
@@ -78,7 +79,13 @@ class PartitionTask:
     """Runs until `stop`. Read `table` and `processor` from outside only between transactions."""
 
     def __init__(
-        self, stage: Stage, partition: int, log: TaskLog, options: TaskOptions, observer: Observer
+        self,
+        stage: Stage,
+        partition: int,
+        log: TaskLog,
+        options: TaskOptions,
+        observer: Observer,
+        broadcast: Broadcast | None = None,
     ) -> None:
         self.stage = stage
         self.partition = partition
@@ -88,6 +95,8 @@ class PartitionTask:
         self._options = options
         self.table = self._new_table()
         self._observer = observer
+        self._broadcast = Silence() if broadcast is None else broadcast
+        self._heard = 0
         self._stopping = False
         self._stop_event = asyncio.Event()
         self._failures: dict[tuple[str, int], int] = {}
@@ -152,6 +161,7 @@ class PartitionTask:
             records += len(chunk)
             self._observer.restoring(self.stage.name, self.partition, records)
         self._processor.restored()
+        self._heard = 0
         ends = await self._log.end_offsets()
         self._inbox = Inbox({topic: committed.get(topic, 0) for topic in self.stage.inputs}, ends)
         self._stored_time = self._processor.time
@@ -166,6 +176,8 @@ class PartitionTask:
         """Apply what is at hand or arrives within a tick, in one transaction; then see what has fallen due."""
         at_hand = len(self._inbox) > 0
         await self._read(0.0 if at_hand else self._options.tick)
+        if not await self._listen():
+            return
         items = self._inbox.take(self._options.batch_records)
         if not items and at_hand:
             items = await self._await_others()
@@ -182,6 +194,19 @@ class PartitionTask:
     async def _read(self, wait: float) -> None:
         for batch in await self._log.read(wait):
             self._inbox.add(batch, self._processor)
+
+    async def _listen(self) -> bool:
+        """Tell the processor what was broadcast; False, and nothing may be processed, while that is not known."""
+        topics = self.stage.broadcasts
+        if not topics:
+            return True
+        if not await self._broadcast.fresh(self._options.tick):
+            return False
+        for heard in self._broadcast.since(self._heard):
+            self._heard += 1
+            if heard.topic in topics:
+                self._processor.heard(heard.topic, heard.record)
+        return True
 
     async def _await_others(self) -> Sequence[Item]:
         """Something is at hand, but another topic may hold earlier events that have not arrived: wait for it."""

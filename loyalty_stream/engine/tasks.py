@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from loyalty_stream.engine.broadcast import Broadcast
 from loyalty_stream.engine.kafka_log import KafkaLog
 from loyalty_stream.engine.log import Batch
 from loyalty_stream.engine.observer import Observer
@@ -31,7 +32,12 @@ class Tasks:
     """Every stage's partition tasks on this worker. `epoch` counts assignments; older batches are dropped."""
 
     def __init__(
-        self, stages: Sequence[Stage], make_log: LogFactory, options: TaskOptions, observer: Observer
+        self,
+        stages: Sequence[Stage],
+        make_log: LogFactory,
+        options: TaskOptions,
+        observer: Observer,
+        broadcast: Broadcast | None = None,
     ) -> None:
         self.epoch = 0
         self.assigned = False
@@ -42,6 +48,7 @@ class Tasks:
         self._make_log = make_log
         self._options = options
         self._observer = observer
+        self._broadcast = broadcast
         self._running: dict[tuple[str, int], _Running] = {}
         self._ends: dict[tuple[str, int], tuple[int, int]] = {}
 
@@ -63,7 +70,7 @@ class Tasks:
                     )  # fmt: skip
                     continue
                 log = self._make_log(stage, partition)
-                task = PartitionTask(stage, partition, log, self._options, self._observer)
+                task = PartitionTask(stage, partition, log, self._options, self._observer, self._broadcast)
                 self._running[stage.name, partition] = _Running(task, log)
         self.sources = {
             (topic, running.task.partition)

@@ -20,6 +20,7 @@ INPUTS = ("left", "right")
 TOTALS = "totals"
 REFUSED = "refused"
 CHANGELOG = "tally-changelog"
+NEWS = "news"
 
 
 class PoisonError(Exception):
@@ -45,6 +46,8 @@ class TallyProcessor:
     def __init__(self, context: Context) -> None:
         self.time = 0
         self.commits = 0
+        self.news: list[bytes | None] = []
+        """What was broadcast, in the order heard."""
         self._table = context.table
         self._total = context.output(TOTALS)
         self._refused = context.output(REFUSED)
@@ -92,6 +95,10 @@ class TallyProcessor:
     def committed(self) -> None:
         self.commits += 1
 
+    def heard(self, topic: str, record: Record) -> None:
+        assert topic == NEWS
+        self.news.append(record.value)
+
     def refuse(self, topic: str, record: Record, error: str) -> None:
         del topic
         self._refused((record.key, record.value, [("error", error.encode())]))
@@ -109,6 +116,7 @@ class TallyStage:
     name = "tally"
     inputs: Sequence[str] = INPUTS
     changelog = CHANGELOG
+    broadcasts: Sequence[str] = ()
     codec = TallyCodec()
 
     def __init__(self) -> None:
