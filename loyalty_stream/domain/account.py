@@ -187,6 +187,9 @@ class Account(Struct, array_like=True, gc=False):
     referred_by: str = ""
     campaigns: dict[str, Participation] = field(default_factory=dict)
     """By campaign id (`campaign_awards`); forgotten with the retention after the campaign's end."""
+    # DOMAIN.md, Deletion
+    erased_at: int = 0
+    """When the account was ended; 0: it has not been. Then it holds nothing but its totals and a few keys."""
 
 
 def imbalance(account: Account) -> int:

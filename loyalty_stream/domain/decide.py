@@ -9,6 +9,7 @@ from loyalty_stream.domain import (
     activities,
     calendar,
     check_ins,
+    erasure,
     expiry,
     holds,
     identity,
@@ -27,6 +28,7 @@ from loyalty_stream.domain.facts import (
     ConfirmHold,
     CustomerRegistered,
     CustomerUpdated,
+    EraseCustomer,
     GamePlayed,
     HoldPoints,
     Incoming,
@@ -64,6 +66,8 @@ def apply(
     if identity.remembers(account.keys, digest[: identity.KEY_BYTES]):
         return []
     subject = fact.subject
+    if account.erased_at and (erasure.has_asked(account, fact) or not erasure.is_command(fact)):
+        return []
     if at is None:
         at = calendar.to_ms(fact.time)
     due: list[PointEvent] = []
@@ -89,6 +93,8 @@ def apply(
 
 
 def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:  # noqa: C901, PLR0912 - one case for each type
+    if journal.account.erased_at:
+        return erasure.refuse(journal, fact)
     match fact:
         case OrderPaid():
             purchase.decide_order_paid(journal, fact, rules)
@@ -116,6 +122,8 @@ def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:
             registration.decide_customer_registered(journal, fact, rules)
         case CustomerUpdated():
             registration.decide_customer_updated(journal, fact, rules)
+        case EraseCustomer():
+            return erasure.decide_erase_customer(journal, fact)
         case _:
             assert_never(fact)
     return journal.close()

@@ -222,6 +222,13 @@ class AwardWithdrawnNote(
     gift: str | None = None
 
 
+class ErasedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="erased", omit_defaults=True):
+    """The account has ended: all but its totals is forgotten, and `debt` that was still owed is let go."""
+
+    request_id: str
+    debt: int = 0
+
+
 class KeyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="key"):
     """Only that the fact was seen: a business duplicate under a new id, for example."""
 
@@ -245,6 +252,7 @@ Note: TypeAlias = (
     | ForgottenNote
     | AwardNote
     | AwardWithdrawnNote
+    | ErasedNote
 )
 
 
@@ -305,7 +313,7 @@ class PointReleased(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=T
 
     hold_id: str
     points: int
-    reason: Literal["released", "timed_out", "over_order"]
+    reason: Literal["released", "timed_out", "over_order", "erased"]
     grants: tuple[Taken, ...]
 
 

@@ -86,7 +86,7 @@ def evolve(  # noqa: C901, PLR0912 - one case for each type of event
         case RewardIssued() | DrawEntered() | DrawWon():
             raise NotImplementedError
         case CommandRejected():
-            if data.command == "hold-points":
+            if data.command == "hold-points" and not account.erased_at:
                 account.holds[data.command_id] = Hold(0, at, "rejected", [])
         case _:
             assert_never(data)

@@ -377,6 +377,7 @@ Incoming: TypeAlias = (
     | HoldPoints
     | ConfirmHold
     | ReleaseHold
+    | EraseCustomer
 )
 """What an account acts on today."""
 
@@ -390,6 +391,5 @@ NotYet: TypeAlias = (
     | EnterDraw
     | AdjustPoints
     | GrantPoints
-    | EraseCustomer
 )
 """Of the contract, read and checked, and not acted on yet: they are kept as dead letters."""

@@ -1,7 +1,7 @@
 """Folding what an account remembers of a fact besides points: keys, orders, streaks, counters, segments."""
 
 from bisect import bisect_right
-from typing import assert_never
+from typing import Final, assert_never
 
 from loyalty_stream.domain import calendar, fold_campaigns, identity, orders
 from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Line, Order, Waiting
@@ -12,6 +12,7 @@ from loyalty_stream.domain.events import (
     CheckInNote,
     CompletionNote,
     DroppedNote,
+    ErasedNote,
     ForgottenNote,
     GameNote,
     HoldNote,
@@ -100,10 +101,26 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             fold_campaigns.awarded(account, note)
         case AwardWithdrawnNote():
             fold_campaigns.withdrawn(account, note)
+        case ErasedNote():
+            _erase(account, note, at)
         case KeyNote():
             pass
         case _:
             assert_never(note)
+
+
+_KEPT_WHEN_ERASED: Final = frozenset({"granted", "redeemed", "expired", "revoked", "restored"})
+"""The totals: with no points left they add up by themselves."""
+
+
+def _erase(account: Account, note: ErasedNote, at: int) -> None:
+    """Whatever else an account ever comes to remember is emptied by this, too."""
+    empty = Account()
+    for name in account.__struct_fields__:
+        if name not in _KEPT_WHEN_ERASED:
+            setattr(account, name, getattr(empty, name))
+    account.erased_at = at
+    remember(account, identity.business_key("erase", note.request_id), at)
 
 
 def count(account: Account, day: int, counter: str, count: int) -> None:

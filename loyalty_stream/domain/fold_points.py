@@ -90,7 +90,7 @@ def released(account: Account, data: PointReleased) -> None:
     match data.reason:
         case "over_order":
             hold.taken = _without(hold.taken, {part.grant_id: part.points for part in data.grants})
-        case "released" | "timed_out":
+        case "released" | "timed_out" | "erased":
             hold.taken = []
             hold.state = "released"
         case _:

@@ -85,6 +85,11 @@ def time_out(journal: Journal, hold_id: str) -> None:
     _release(journal, hold_id, journal.account.holds[hold_id], "timed_out")
 
 
+def release_erased(journal: Journal, hold_id: str) -> None:
+    """Give the points of an open hold back because the account ends."""
+    _release(journal, hold_id, journal.account.holds[hold_id], "erased")
+
+
 def _refusal(data: HoldPointsData, available: int, redemption: Redemption) -> tuple[Code, str] | None:
     """The first check that fails, in the order of DOMAIN.md's list, and what it saw."""
     points = data.points
@@ -124,7 +129,9 @@ def _reject(journal: Journal, command: str, hold_id: str, code: Code, message: s
     journal.record(CommandRejected(command=command, command_id=hold_id, code=code, message=message))
 
 
-def _release(journal: Journal, hold_id: str, hold: Hold, reason: Literal["released", "timed_out"]) -> None:
+def _release(
+    journal: Journal, hold_id: str, hold: Hold, reason: Literal["released", "timed_out", "erased"]
+) -> None:
     journal.record(PointReleased(hold_id=hold_id, points=hold.points, reason=reason, grants=_taken(hold)))
     if journal.account.debt:
         grants.repay_debt(journal)

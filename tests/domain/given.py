@@ -24,6 +24,8 @@ from loyalty_stream.domain.facts import (
     CustomerRegisteredData,
     CustomerUpdated,
     CustomerUpdatedData,
+    EraseCustomer,
+    EraseCustomerData,
     GamePlayed,
     GamePlayedData,
     HoldPoints,
@@ -179,6 +181,13 @@ def release_hold(fact_id: str, at: str, hold_id: str, subject: str = "c-1") -> R
     )
 
 
+def erase_customer(fact_id: str, at: str, *, request_id: str = "", subject: str = "c-1") -> EraseCustomer:
+    data = EraseCustomerData(request_id=request_id or fact_id)
+    return EraseCustomer(
+        specversion="1.0", id=fact_id, source=SOURCE, subject=subject, time=moment(at), data=data
+    )
+
+
 def registered(
     fact_id: str,
     at: str,
@@ -318,7 +327,7 @@ def check(account: Account, event: PointEvent) -> None:
     assert imbalance(account) == 0, event
     balance = Balance(account.available, account.pending, account.held, account.debt)
     assert event.data.balance == balance, event
-    assert account.pending == 0
+    assert account.pending == sum(lot.pending for lot in account.lots)
     assert account.debt >= 0
     assert account.available == sum(lot.points for lot in account.lots)
     assert account.held == sum(lot.held for lot in account.lots)
@@ -334,7 +343,9 @@ def check(account: Account, event: PointEvent) -> None:
     for lot in account.lots:
         assert lot.points >= 0
         assert lot.held >= 0
-        assert lot.points + lot.held > 0
+        assert lot.pending >= 0
+        assert lot.points + lot.held + lot.pending > 0
+        assert not (lot.pending and lot.points + lot.held)
         assert lot.expires_at <= NEVER
 
 

@@ -220,4 +220,5 @@ def account() -> Account:
         warned={AT_MS + 1: ["P30D", "P7D"]},
         segments=("vip", "tea"),
         referred_by="customer-2",
+        erased_at=AT_MS + 4,
     )
