@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
-from loyalty_stream.programme.lists import unique
+from loyalty_stream.programme.lists import repeated, unique
 from loyalty_stream.programme.mistakes import raise_all, shown, wrong
 from loyalty_stream.programme.values import (
     Amount,
@@ -28,6 +28,9 @@ from loyalty_stream.programme.values import (
 
 NO_COMMITMENT: Final = "sha256 hex"
 """Stands in a draw whose seed has not been committed to yet."""
+
+MAX_ENTRIES: Final = 100
+"""Entries that one award may give: each is an event of its own."""
 
 _AWARDS: Final = ("points", "multiplier", "draw_entries", "gift")
 
@@ -51,7 +54,9 @@ class Award(Section):
 
     points: PointsAboveZero | None = Field(None, description="Points.")
     multiplier: AwardMultiplier | None = Field(None, description="Of the points that purchase rules give.")
-    draw_entries: CountAboveZero | None = Field(None, description="Entries to the campaign's draw.")
+    draw_entries: Annotated[int, Field(ge=1, le=MAX_ENTRIES)] | None = Field(
+        None, description="Entries to the campaign's draw."
+    )
     gift: Id | None = Field(None, description="Id of a reward, free.")
 
     @property
@@ -66,10 +71,17 @@ class Award(Section):
         return self
 
 
+def _own_channels(channels: tuple[str, ...]) -> tuple[str, ...]:
+    raise_all(repeated(enumerate(channels)))
+    return channels
+
+
 class Notify(Section):
     """Who is told of the campaign, and how."""
 
-    channels: ListOf[Id] = Field((), description="Channels of the messaging service.")
+    channels: Annotated[ListOf[Id], AfterValidator(_own_channels)] = Field(
+        (), description="Channels of the messaging service."
+    )
     template: Id = Field("spring-week", description="Its template.")
 
 
@@ -80,10 +92,18 @@ class Prize(Section):
     winners: CountAboveZero = Field(3, description="How many win it.")
 
 
+def _some_prize(prizes: tuple[Prize, ...]) -> tuple[Prize, ...]:
+    if not prizes:
+        raise wrong('must be one prize or more, such as [{id = "tea-set", winners = 3}], is empty')
+    return prizes
+
+
 class Draw(Section):
     """A draw of prizes among the campaign's entries, checkable by anyone."""
 
-    prizes: Annotated[ListOf[Prize], unique("id")] = Field((), description="In the order drawn.")
+    prizes: Annotated[ListOf[Prize], unique("id"), AfterValidator(_some_prize)] = Field(
+        description="One or more, in the order drawn."
+    )
     seed_commitment: Annotated[
         str,
         AfterValidator(_commitment),
@@ -138,6 +158,15 @@ class Campaign(Section):
     @classmethod
     def _after_start(cls, ends_at: datetime, info: ValidationInfo) -> datetime:
         return after_start(ends_at, info)
+
+    @field_validator("audience")
+    @classmethod
+    def _somebody(cls, audience: Audience, info: ValidationInfo) -> Audience:
+        ends_at, after = info.data.get("ends_at"), audience.registered_after
+        if after is not None and isinstance(ends_at, datetime) and after >= ends_at:
+            now = f'must be before ends_at "{ends_at.isoformat()}", is "{after.isoformat()}"'
+            raise_all([(("registered_after",), now)])
+        return audience
 
     @field_validator("award")
     @classmethod

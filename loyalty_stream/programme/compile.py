@@ -5,13 +5,14 @@ It must not know how the file was read; mistakes in the file are found before.
 
 from collections.abc import Iterator
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from loyalty_stream.domain import calendar, rules
 from loyalty_stream.domain.rules import Period, Rules
 from loyalty_stream.programme.campaigns import NO_COMMITMENT, Campaign, Draw, Notify, PublishedCampaign
 from loyalty_stream.programme.earning import Earning, Game, Purchase
 from loyalty_stream.programme.mistakes import KeyPath, ProgrammeError
-from loyalty_stream.programme.model import Programme, zone_of
+from loyalty_stream.programme.model import Programme
 from loyalty_stream.programme.periods import DAY_MS
 from loyalty_stream.programme.spending import Availability, Expiry, Redemption, Refunds
 from loyalty_stream.programme.standing import Reward, Tiers
@@ -24,7 +25,7 @@ def compile_rules(programme: Programme) -> Rules:
         programme_id=about.id,
         version=about.version,
         currency=about.currency,
-        zone=zone_of(about.timezone),
+        zone=ZoneInfo(about.timezone),
         retention_ms=_fixed_ms(about.retention),
         purchase=tuple(map(_purchase, earning.purchase)),
         registration_points=earning.registration.points if earning.registration else 0,

@@ -4,6 +4,7 @@ Defaults are DOMAIN.md's "Programme file". It must not know how the file is read
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from difflib import get_close_matches
 from fractions import Fraction
 from typing import Annotated, Any, Final, Literal
@@ -31,25 +32,30 @@ from loyalty_stream.programme.values import (
     Uplift,
 )
 
+_NO_ZONES: Final = ("localtime", "posixrules", "Factory", "posix/", "right/")
+"""Files beside the zones: what they say differs by machine, or counts leap seconds, which no event does."""
 _CURRENCY: Final = "^[A-Z]{3}$"
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """The time zone of an IANA name; ValueError where there is none."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:  # OSError: the name of a directory, such as "Asia"
-        raise ValueError(name) from error
 
 
 def _zone(name: str) -> str:
     try:
-        zone_of(name)
-    except ValueError:
+        ZoneInfo(name)
+        sound = not name.startswith(_NO_ZONES)
+    except (KeyError, ValueError, OSError):  # OSError: the name of a directory, such as "Asia"
+        sound = False
+    if not sound:
         near = get_close_matches(name, available_timezones(), n=1)
-        advice = f'; did you mean "{near[0]}"?' if near else ""
-        raise wrong(f'must be an IANA time zone such as "Asia/Shanghai", is {shown(name)}{advice}') from None
+        advice = f'; did you mean "{near[0]}"?' if near and not near[0].startswith(_NO_ZONES) else ""
+        raise wrong(f'must be an IANA time zone such as "Asia/Shanghai", is {shown(name)}{advice}')
     return name
+
+
+def _remembered(retention: Period) -> Period:
+    if mean_ms(retention) < DAY_MS:
+        raise wrong(
+            f'must be at least "P1D", for daily limits are counted over it, is {shown(retention.text)}'
+        )
+    return retention
 
 
 def _currency(code: str) -> str:
@@ -66,10 +72,11 @@ class About(Section):
     currency: Annotated[
         str, AfterValidator(_currency), WithJsonSchema({"type": "string", "pattern": _CURRENCY})
     ] = Field("CNY", description="ISO 4217 code; amounts are in its minor unit.")
-    retention: FixedLength = Field(
+    retention: Annotated[FixedLength, AfterValidator(_remembered)] = Field(
         Period("P800D", days=800),
         description="How long orders and used ids are remembered; older facts are dead-lettered (`too_old`). "
-        "At least as long as hold time-out, delay, grace and the longest streak.",
+        "At least a day, and as long as hold time-out, delay, grace, the longest streak, the window of tiers "
+        "and that of a campaign that accumulates.",
     )
     timezone: Annotated[
         str, AfterValidator(_zone), WithJsonSchema({"type": "string", "x-right": "IANA time zone"})
@@ -164,6 +171,14 @@ class Programme(Section):
         raise_all(_forgotten(("hold_timeout",), mean_ms(timeout), f'"{timeout.text}"', info))
         return redemption
 
+    @field_validator("tiers")
+    @classmethod
+    def _window_remembered(cls, tiers: Tiers | None, info: ValidationInfo) -> Tiers | None:
+        if tiers is not None and isinstance(tiers.window, Period):
+            window = tiers.window
+            raise_all(_forgotten(("window",), mean_ms(window), f'"{window.text}"', info))
+        return tiers
+
     @field_validator("rewards")
     @classmethod
     def _rewards_refer(cls, rewards: tuple[Reward, ...], info: ValidationInfo) -> tuple[Reward, ...]:
@@ -180,6 +195,10 @@ class Programme(Section):
         found: list[tuple[KeyPath, str]] = []
         for index, campaign in enumerate(campaigns):
             found += _unknown_tiers((index, "audience", "tiers"), campaign.audience.tiers, info)
+            if campaign.accumulate and campaign.trigger == "purchase":
+                length = campaign.ends_at - campaign.starts_at
+                now = f"{length.days} days after starts_at, with accumulate = true"
+                found += _forgotten((index, "ends_at"), length // timedelta(milliseconds=1), now, info)
             gift, known = campaign.award.gift, _ids("rewards", info)
             if gift is not None and known is not None and gift not in known:
                 found.append(((index, "award", "gift"), must_name("a reward", known, gift)))

@@ -4,6 +4,7 @@ It must not know how an event is read or where a mistake in it goes.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from loyalty_stream.domain.rules import Rules
 from loyalty_stream.programme.campaigns import PublishedCampaign
 from loyalty_stream.programme.compile import compile_campaign
 from loyalty_stream.programme.mistakes import KeyPath, ProgrammeError, Source, mistakes_of, must_name
+from loyalty_stream.programme.periods import DAY_MS
 
 NOTICE_MS: Final = 60_000
 """`effective_at` is at least a minute ahead (EVENTS.md), so that each worker has read it by then."""
@@ -40,6 +42,12 @@ def _misfits(campaign: PublishedCampaign, at_ms: int, programme: Rules) -> Itera
     if calendar.to_ms(campaign.effective_at) < at_ms + NOTICE_MS:
         now = campaign.effective_at.isoformat()
         yield ("effective_at",), f'must be at least a minute after the event\'s own time, is "{now}"'
+    length = campaign.ends_at - campaign.starts_at
+    if campaign.accumulate and campaign.trigger == "purchase":
+        kept_days = programme.retention_ms // DAY_MS
+        if length // timedelta(milliseconds=1) > programme.retention_ms:
+            now = f"{length.days} days after starts_at, with accumulate = true"
+            yield ("ends_at",), f"must be no longer than the retention of {kept_days} days, is {now}"
     known = [level.name for level in programme.tiers.levels]
     for index, name in enumerate(campaign.audience.tiers):
         if name not in known:

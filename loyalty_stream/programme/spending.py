@@ -4,7 +4,7 @@ It must not know how an account does so; that is the domain's.
 """
 
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -20,6 +20,8 @@ from loyalty_stream.programme.values import (
     Section,
     Share,
 )
+
+_YEAR: Final = Period("P1Y", months=12)
 
 
 class Availability(Section):
@@ -61,12 +63,18 @@ class Expiry(Section):
     @classmethod
     def _within_period(cls, entries: tuple[Period, ...], info: ValidationInfo) -> tuple[Period, ...]:
         period = info.data.get("period")
-        if isinstance(period, Period) and info.data.get("policy") in ("rolling", "inactivity"):
-            raise_all(
-                ((index,), f'must be shorter than expiry.period "{period.text}", is "{entry.text}"')
-                for index, entry in enumerate(entries)
-                if mean_ms(entry) >= mean_ms(period)
-            )
+        match info.data.get("policy"):
+            case "rolling" | "inactivity" if isinstance(period, Period):
+                shortest, right = period, f'expiry.period "{period.text}"'
+            case "calendar_year":
+                shortest, right = _YEAR, "a year, the shortest that points live by the calendar year"
+            case _:
+                return entries
+        raise_all(
+            ((index,), f'must be shorter than {right}, is "{entry.text}"')
+            for index, entry in enumerate(entries)
+            if mean_ms(entry) >= mean_ms(shortest)
+        )
         return entries
 
 

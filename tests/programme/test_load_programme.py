@@ -75,6 +75,8 @@ BOARD_REWARDS = ("leaderboards", 0, "rewards")
 
 
 def is_required(path: Path_) -> bool:
+    if path == ("campaigns", 0, "draw", "prizes"):
+        return True  # a draw without prizes is a mistake
     return (path[:3] == BOARD_REWARDS and len(path) > 3) or (len(path) > 2 and path[-3] in REQUIRED)
 
 
@@ -406,10 +408,10 @@ MISTAKES = [
         'must be shorter than expiry.period "P1M", is "P31D"',
     ),
     (
-        '[programme]\nretention = "PT10M"',
+        '[programme]\nretention = "P2D"\n[redemption]\nhold_timeout = "P3D"',
         "redemption.hold_timeout",
-        None,
-        'must be no longer than programme.retention "PT10M", is "PT30M"',
+        4,
+        'must be no longer than programme.retention "P2D", is "P3D"',
     ),
     (
         '[programme]\nretention = "P6D"\n[availability]\nmode = "delay"',
@@ -424,10 +426,10 @@ MISTAKES = [
         'must be no longer than programme.retention "P29D", is 30',
     ),
     (
-        '[programme]\nretention = "PT45M"\n' + BOARD,
+        '[programme]\nretention = "P1D"\n' + BOARD + 'grace = "PT25H"',
         "leaderboards[0].grace",
-        3,
-        'must be no longer than programme.retention "PT45M", is "PT1H"',
+        4,
+        'must be no longer than programme.retention "P1D", is "PT25H"',
     ),
     (
         CAMPAIGN + 'starts_at = "2026-03-08T00:00:00+08:00"\nends_at = "2026-03-07T16:00:00Z"',
@@ -478,7 +480,7 @@ MISTAKES = [
         "must be at least 1 with accumulate = true, for each full minimum_amount is awarded, is 0",
     ),
     (
-        CAMPAIGN + 'draw = {seed_commitment = "ABC"}',
+        CAMPAIGN + 'draw = {prizes = [{id = "a"}], seed_commitment = "ABC"}',
         "campaigns[0].draw.seed_commitment",
         3,
         'must be 64 characters of 0-9 a-f, the SHA-256 of the seed, is "ABC"',
@@ -553,6 +555,24 @@ def test_a_mistake_is_named_by_key_path_line_and_cure(
     with pytest.raises(ProgrammeError) as raised:
         parse_programme(text)
     assert raised.value.mistakes == (Mistake(path, message, line),)
+
+
+NOTHING_FOLLOWS = """\
+[programme]
+retention = "P9D"
+timezone = "Mars"
+[tiers]
+window = 12
+[[campaigns]]
+award.points = 1
+audience.tiers = ["gold"]
+"""
+
+
+def test_nothing_is_judged_by_what_is_wrong_itself() -> None:
+    with pytest.raises(ProgrammeError) as raised:
+        parse_programme(NOTHING_FOLLOWS)
+    assert [mistake.path for mistake in raised.value.mistakes] == ["programme.timezone", "tiers.window"]
 
 
 def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:

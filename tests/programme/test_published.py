@@ -90,6 +90,12 @@ def test_a_minute_is_notice_enough() -> None:
         ({"accumulate": 1}, "accumulate", "must be true or false, is 1"),
         ({"stacking": "add"}, "stacking", 'must be "stack", "best" or "exclusive", is "add"'),
         ({"budget_points": -1}, "budget_points", "must be at least 0, is -1"),
+        (
+            {"ends_at": "2028-07-01T00:00:00Z", "accumulate": True},
+            "ends_at",
+            "must be no longer than the retention of 800 days, is 853 days after starts_at",
+        ),
+        ({"draw": {"prizes": []}}, "draw.prizes", "must be one prize or more"),
         ({"ends_at": "2026-03-01T00:00:00+08:00"}, "ends_at", "must be after starts_at"),
     ],
     ids=lambda given: str(given)[:50],
