@@ -79,7 +79,8 @@ def as_text(view: AccountView, history: int) -> str:
     console = Console(file=io.StringIO(), width=_width())
     account = view.account
     registered = _day(account.registered_at) if account.registered_at else "never"
-    console.print(f"customer {view.customer}: registered {registered}, partition {view.partition}")
+    tier = f"tier {account.tier}" if account.tier else "no tier"
+    console.print(f"customer {view.customer}: registered {registered}, {tier}, partition {view.partition}")
     balance = Table(
         "available", "pending", "held", "debt", *_SUMS, title="Balance in points", title_justify="left"
     )
@@ -127,7 +128,7 @@ def _told(event: PointEvent) -> tuple[str, ...]:
     moved = getattr(data, "points", None)
     why = " ".join(
         str(value)
-        for name in ("rule", "reason", "kind", "order_id", "hold_id", "notice", "code")
+        for name in ("rule", "reason", "kind", "order_id", "hold_id", "notice", "code", "to")
         if (value := getattr(data, name, None))
     )
     balance = data.balance

@@ -13,7 +13,7 @@ from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.domain import decide, expiry, purchase
 from loyalty_stream.domain.account import Account, imbalance
 from loyalty_stream.domain.calendar import DAY_MS
-from loyalty_stream.domain.events import SOURCE, PointEvent
+from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, PointEvent
 from loyalty_stream.domain.facts import MAX_AMOUNT, Fact, Incoming, NotYet, OrderPaid
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Record
@@ -26,6 +26,9 @@ from loyalty_stream.wire.partitioning import partition_of
 from loyalty_stream.wire.reasons import Reason
 
 _DUE: Final = Struct(">q")
+_MOVES_POINTS: Final = frozenset(
+    name for kind, name in EVENT_TYPE.items() if "points" in kind.__struct_fields__
+)
 _NOT_YET: Final = frozenset(get_args(NotYet))
 
 
@@ -260,8 +263,8 @@ class LedgerProcessor:
                 sooner = due
             if kind == "command-rejected":
                 counts.rejections[data.code] += 1  # type: ignore[union-attr]  # as its type says
-            elif kind != "account-noted":
-                points[kind] += data.points  # type: ignore[union-attr]  # all others have points
+            elif kind in _MOVES_POINTS:
+                points[kind] += data.points  # type: ignore[union-attr]  # as the set's name says
         if entry.scheduled is None or sooner < entry.scheduled:
             due = self._next_due(entry)
             if entry.scheduled is None or due < entry.scheduled:

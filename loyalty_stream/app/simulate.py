@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from loyalty_stream.app.ledger import CountSink, Entry, LedgerStage
 from loyalty_stream.app.settings import Settings
+from loyalty_stream.domain import tiers
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.domain.facts import Moment
@@ -152,7 +153,7 @@ class Simulation:
         self.store()
         for key in sorted(key for key, _ in self._table.committed_items()):
             entry: Entry = self._table.get(key)
-            yield _encode(_balance(key.decode(), entry.account))
+            yield _encode(_balance(key.decode(), entry.account, self._stage.rules))
 
     def _start(self, table: Table, time: int) -> None:
         self._table = table
@@ -200,14 +201,14 @@ class Simulation:
         self._processor.refuse("", failed.line, f"applying it raised {error!r}")
 
 
-def _balance(customer: str, account: Account) -> dict[str, str | int | None]:
+def _balance(customer: str, account: Account, rules: Rules) -> dict[str, str | int | None]:
     return {
         "customer": customer,
         "available": account.available,
         "pending": account.pending,
         "held": account.held,
         "debt": account.debt,
-        "tier": None,  # no tiers are at work
+        "tier": tiers.current(account, rules) or None,
         "granted": account.granted,
         "redeemed": account.redeemed,
         "expired": account.expired,

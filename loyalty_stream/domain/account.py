@@ -190,6 +190,20 @@ class Account(Struct, array_like=True, gc=False):
     # DOMAIN.md, Deletion
     erased_at: int = 0
     """When the account was ended; 0: it has not been. Then it holds nothing but its totals and a few keys."""
+    referral_told: bool = False
+    """The referrer was rewarded for this customer: once, and never taken back (`referral`)."""
+    tier: str = ""
+    """The name of the tier that the last `tier-changed` told; ask `tiers.current` for the one at work."""
+    tier_until: int = 0
+    """No downgrade is due before this instant; 0: none at all, as far as is known (`tiers`)."""
+    tier_points: int = 0
+    """No fewer than the tier points in the window: what orders gave since it was last worked out exactly."""
+    tier_spend: int = 0
+    """No less than the net spend in the window, likewise, in minor units."""
+    active_at: int = 0
+    """When the customer last earned or spent and so moved all dates, under expiry by inactivity (`grants`)."""
+    idle_until: int = 0
+    """The date that all points got then."""
 
 
 def imbalance(account: Account) -> int:

@@ -229,6 +229,24 @@ class ErasedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="erased", 
     debt: int = 0
 
 
+class TierNote(Struct, frozen=True, gc=False, tag_field="kind", tag="tier", omit_defaults=True):
+    """What counts towards tiers was worked out anew and changes none: how much it is, and how long it suffices.
+
+    No downgrade is due before `valid_until`, null: none at all. One of the other two is set, by the basis.
+    """
+
+    valid_until: datetime | None = None
+    tier_points: int | None = None
+    spend_amount: int | None = None
+
+
+class ReferralNote(Struct, frozen=True, gc=False, tag_field="kind", tag="referral"):
+    """The customer's first purchase earns their referrer so many points; a `grant-points` for it goes out."""
+
+    referrer: str
+    points: int
+
+
 class KeyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="key"):
     """Only that the fact was seen: a business duplicate under a new id, for example."""
 
@@ -253,6 +271,8 @@ Note: TypeAlias = (
     | AwardNote
     | AwardWithdrawnNote
     | ErasedNote
+    | TierNote
+    | ReferralNote
 )
 
 
@@ -296,6 +316,8 @@ class PointGranted(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     operator: str | None = None
     day: int | None = None
     """Local day whose daily limit of points this grant counts against."""
+    all_expire_at: datetime | None = None
+    """Under expiry by inactivity: the date that all points have from now on, where it moved."""
 
 
 class PointHeld(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -327,6 +349,8 @@ class PointRedeemed(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=T
     hold_id: str | None = None
     redemption_id: str | None = None
     order_id: str | None = None
+    all_expire_at: datetime | None = None
+    """Under expiry by inactivity: the date that all points have from now on, where it moved."""
 
 
 class PointExpired(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -395,11 +419,18 @@ class PointRevoked(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
 
 
 class TierChanged(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """The customer rose or fell; `from` and `to` are names of tiers, null below the first."""
+    """The customer rose or fell; `from` and `to` are names of tiers, null below the first.
+
+    `valid_until` is when the tier ends if nothing more is earned and nothing refunded; null: never.
+    """
 
     before: str | None = field(name="from")
     to: str | None
     valid_until: datetime | None = None
+    tier_points: int | None = None
+    """What counts in the window, by the basis: tier points, or"""
+    spend_amount: int | None = None
+    """net spend in minor units."""
 
 
 class RewardIssued(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):

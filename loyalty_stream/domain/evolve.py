@@ -82,7 +82,8 @@ def evolve(  # noqa: C901, PLR0912 - one case for each type of event
         case PointRestored():
             fold_points.restored(account, data)
         case TierChanged():
-            raise NotImplementedError
+            account.tier = data.to or ""
+            fold_notes.fold_standing(account, data)
         case RewardIssued() | DrawEntered() | DrawWon():
             raise NotImplementedError
         case CommandRejected():

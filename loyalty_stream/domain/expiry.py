@@ -1,12 +1,13 @@
-"""What falls due by time alone: expiry, its warnings, hold time-outs, orders that waited in vain.
+"""What falls due by time alone: expiry, its warnings, hold time-outs, orders that waited in vain, tiers that end.
 
 It must not know what time it is: the clock comes in. Each thing that falls due is a cause of its own.
 """
 
 from datetime import tzinfo
 from functools import lru_cache
+from typing import Final
 
-from loyalty_stream.domain import calendar, holds, identity, waiting
+from loyalty_stream.domain import calendar, holds, identity, tiers, waiting
 from loyalty_stream.domain.account import NEVER, Account, Lot
 from loyalty_stream.domain.events import (
     SOURCE,
@@ -18,9 +19,13 @@ from loyalty_stream.domain.events import (
     PointExpired,
     PointExpiring,
     PointGranted,
+    TierChanged,
 )
 from loyalty_stream.domain.journal import Journal, open_journal
 from loyalty_stream.domain.rules import Expiry, Rules
+
+_SCHEDULING: Final = ("waiting", "tier")
+"""The kinds of notes by which an account falls due."""
 
 
 def next_due(account: Account, rules: Rules) -> int | None:
@@ -36,6 +41,8 @@ def next_due(account: Account, rules: Rules) -> int | None:
         due = min([due, *[hold.due_at for hold in account.holds.values() if hold.state == "open"]])
     if account.waiting:
         due = min([due, *[order.due_at for order in account.waiting.values()]])
+    if account.tier_until:
+        due = min(due, account.tier_until)
     return None if due == NEVER else due
 
 
@@ -46,13 +53,15 @@ def falls_due_after(data: PointEventData, rules: Rules) -> int:
         if data.expires_at is None:
             return NEVER
         return calendar.date_to_ms(data.expires_at) - rules.expiry.longest_notice_ms
-    if kind is CommandRejected or (isinstance(data, AccountNoted) and data.kind != "waiting"):
+    if kind is CommandRejected or (isinstance(data, AccountNoted) and data.kind not in _SCHEDULING):
         return NEVER
+    if isinstance(data, TierChanged):
+        return NEVER if data.valid_until is None else calendar.to_ms(data.valid_until)
     return 0
 
 
 def may_be_due(account: Account, rules: Rules, now: int) -> bool:
-    """False where the first lot, the open holds and the waiting orders show at a glance that nothing is due."""
+    """False where first lot, open holds, waiting orders and the tier show at a glance that nothing is due."""
     lots = account.lots
     if lots and lots[0].expires_at - rules.expiry.longest_notice_ms <= now:
         return True
@@ -64,7 +73,7 @@ def may_be_due(account: Account, rules: Rules, now: int) -> bool:
         for order in account.waiting.values():
             if order.due_at <= now:
                 return True
-    return False
+    return 0 < account.tier_until <= now
 
 
 def settle(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
@@ -95,7 +104,7 @@ def settle_at(account: Account, subject: str, rules: Rules, due: int) -> list[Po
     """Do what falls due at `due`: the instant that `next_due` has told, or a later one.
 
     At one instant points expire first, then warnings go out, then holds time out, then waiting orders are
-    applied; each by id.
+    applied, each by id; then the tier ends, unless one of these orders has saved it.
     """
     events = expire_passed(account, subject, due, due)
     for date, notice in _warnings_due(account, rules, due):
@@ -110,6 +119,10 @@ def settle_at(account: Account, subject: str, rules: Rules, due: int) -> list[Po
     late = [(each.order_id, stem) for stem, each in account.waiting.items() if each.due_at <= due]
     for _, stem in sorted(late):
         events += waiting.apply_waiting(account, stem, rules, due)
+    if 0 < account.tier_until <= due:
+        journal = _journal(account, subject, f"tier:{_text(account.tier_until)}:ended", due)
+        tiers.end(journal, rules)
+        events += journal.events
     return events + expire_passed(account, subject, due, due)
 
 
@@ -176,11 +189,14 @@ def _warnings_due(account: Account, rules: Rules, due: int) -> list[tuple[int, s
 
 def _warn(account: Account, subject: str, date: int, notice: str, due: int) -> list[PointEvent]:
     expires_at = calendar.to_datetime(date)
-    name = expires_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    journal = _journal(account, subject, f"{name}:expiring:{notice}", due)
+    journal = _journal(account, subject, f"{_text(date)}:expiring:{notice}", due)
     points = sum(lot.points for lot in account.lots if lot.expires_at == date)
     journal.record(PointExpiring(points=points, expires_at=expires_at, notice=notice))
     return journal.events
+
+
+def _text(instant: int) -> str:
+    return calendar.to_datetime(instant).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _journal(account: Account, subject: str, cause_id: str, due: int) -> Journal:

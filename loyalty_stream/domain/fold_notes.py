@@ -19,12 +19,15 @@ from loyalty_stream.domain.events import (
     KeyNote,
     Note,
     OrderNote,
+    ReferralNote,
     RefundNote,
     RegistrationNote,
     ReviewNote,
     SegmentNote,
     ShareNote,
     SurveyNote,
+    TierChanged,
+    TierNote,
     WaitingNote,
 )
 
@@ -45,6 +48,7 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             if note.counts:
                 fold_campaigns.counted(account, order, note)
             orders.add(account, note.order_id, order)
+            account.tier_spend += note.net_amount
             if note.first:
                 account.first_order = stem
             if account.waiting:
@@ -103,6 +107,10 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             fold_campaigns.withdrawn(account, note)
         case ErasedNote():
             _erase(account, note, at)
+        case TierNote():
+            fold_standing(account, note)
+        case ReferralNote():
+            account.referral_told = True
         case KeyNote():
             pass
         case _:
@@ -121,6 +129,15 @@ def _erase(account: Account, note: ErasedNote, at: int) -> None:
             setattr(account, name, getattr(empty, name))
     account.erased_at = at
     remember(account, identity.business_key("erase", note.request_id), at)
+
+
+def fold_standing(account: Account, told: TierNote | TierChanged) -> None:
+    """What counts towards tiers in the window, exactly, and until when it suffices for the tier."""
+    account.tier_until = 0 if told.valid_until is None else calendar.to_ms(told.valid_until)
+    if told.tier_points is not None:
+        account.tier_points = told.tier_points
+    if told.spend_amount is not None:
+        account.tier_spend = told.spend_amount
 
 
 def count(account: Account, day: int, counter: str, count: int) -> None:
@@ -146,6 +163,7 @@ def _fold_refund(account: Account, note: RefundNote, stem: str) -> None:
         order.lines[place].refunded += amount
     if order.campaigns:
         fold_campaigns.refunded(account, order, note)
+        account.tier_spend -= amount
     if note.cancelled:
         order.cancelled = True
     if note.refund_id is not None:

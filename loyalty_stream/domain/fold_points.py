@@ -1,6 +1,6 @@
 """Folding what moves points: lots, holds, sums, and what orders keep of their grants and spendings."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from loyalty_stream.domain import calendar, fold_campaigns, lots, orders
 from loyalty_stream.domain.account import NEVER, Account, Earned, Hold, Lot, Order, Spent
@@ -19,6 +19,8 @@ from loyalty_stream.domain.fold_notes import count
 
 FIRST_PURCHASE = "first purchase"
 """The reason of the first-purchase bonus."""
+TIER_KINDS: Final = ("purchase", "threshold")
+"""The kinds of `account.Earned` whose points count towards tiers (DOMAIN.md, Tiers)."""
 
 
 def granted(account: Account, data: PointGranted, at: int) -> None:
@@ -53,6 +55,7 @@ def _keep(account: Account, order: Order | None, data: PointGranted) -> None:
         account.first_order = order.stem
     else:
         kind = "purchase" if data.steps is None else "threshold"
+        account.tier_points += data.points
     net = sum([order.lines[place].net for place in data.scope]) if data.scope else order.net_amount
     base = net if data.base_amount is None else data.base_amount
     earned = Earned(
@@ -148,6 +151,8 @@ def revoked(account: Account, data: PointRevoked) -> None:
                     earned.revoked += each.points
                     if each.campaign_id is not None:
                         fold_campaigns.revoked(account, order, earned, each.campaign_id)
+                    if earned.kind in TIER_KINDS:
+                        account.tier_points -= each.points
             orders.save(account, order)
 
 

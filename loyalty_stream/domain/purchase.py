@@ -4,10 +4,11 @@ It must not know how a hold turns into a redemption (`holds`) nor what becomes o
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import msgspec
 
-from loyalty_stream.domain import calendar, grants, holds, orders
+from loyalty_stream.domain import calendar, grants, holds, orders, tiers
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import KeyNote, OrderNote, WaitingNote
 from loyalty_stream.domain.facts import OrderLine, OrderPaid, OrderPaidData
@@ -67,8 +68,9 @@ def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
     journal.remember("order", OrderNote(data.order_id, named, first))
     if data.hold_id is not None:
         holds.spend_on_order(journal, rules, data, spent)
+    multiplier = tiers.multiplier(journal.account, rules)  # the tier before the order applies to it
     for rule in rules.purchase:
-        _earn(journal, data, rules, rule, nets)
+        _earn(journal, data, rules, rule, nets, multiplier)
     if first:
         grants.grant(
             journal,
@@ -78,15 +80,25 @@ def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
             reason=FIRST_PURCHASE,
             order_id=data.order_id,
         )
+    tiers.rise(journal, rules)
 
 
-def _earn(journal: Journal, data: OrderPaidData, rules: Rules, rule: PurchaseRule, nets: list[int]) -> None:
+def _earn(
+    journal: Journal,
+    data: OrderPaidData,
+    rules: Rules,
+    rule: PurchaseRule,
+    nets: list[int],
+    multiplier: Fraction,
+) -> None:
     """What one rule gives for the order: its points, then its threshold bonus."""
     scope = scope_of(rule, data.lines) if rule.scoped else None
     base = base_amount(rule, data.lines, nets, scope)
     if base < rule.minimum_amount:
         return
     exact = (base * rule.numerator, rule.denominator)
+    if multiplier is not tiers.ONE:
+        exact = (exact[0] * multiplier.numerator, exact[1] * multiplier.denominator)
     grants.grant(
         journal,
         rules,

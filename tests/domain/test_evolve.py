@@ -26,12 +26,15 @@ from loyalty_stream.domain.events import (
     PointRedeemed,
     PointReleased,
     PointRevoked,
+    ReferralNote,
     RegistrationNote,
     ReviewNote,
     SegmentNote,
     ShareNote,
     SurveyNote,
     Taken,
+    TierChanged,
+    TierNote,
     WaitingNote,
 )
 from loyalty_stream.domain.evolve import evolve, fold
@@ -146,6 +149,17 @@ LOT = Lot("g", 100, AT, EXPIRES_MS)
             {"holds": {"h": Hold(0, AT, "rejected", [])}},
         ),
         ([CommandRejected(command="confirm-hold", command_id="h", code="unknown_hold", message="")], {}),
+        (
+            [TierChanged(before=None, to="silver", valid_until=EXPIRES, tier_points=1000)],
+            {"tier": "silver", "tier_until": EXPIRES_MS, "tier_points": 1000},
+        ),
+        (
+            [
+                TierChanged(before=None, to="silver", valid_until=EXPIRES, spend_amount=1000),
+                TierChanged(before="silver", to=None, spend_amount=900),
+            ],
+            {"tier_spend": 900},
+        ),
     ],
 )
 def test_what_points_do(events, changed):
@@ -156,10 +170,17 @@ def test_what_points_do(events, changed):
     ("note", "changed"),
     [
         (KeyNote(), {}),
-        (OrderNote("o", (("1", 900),)), {"orders": {"o": Order("stem", AT, [Line("1", 900)])}}),
+        (
+            OrderNote("o", (("1", 900),)),
+            {"orders": {"o": Order("stem", AT, [Line("1", 900)])}, "tier_spend": 900},
+        ),
         (
             OrderNote("o", (("1", 900),), first=True),
-            {"orders": {"o": Order("stem", AT, [Line("1", 900)], first=True)}, "first_order": "stem"},
+            {
+                "orders": {"o": Order("stem", AT, [Line("1", 900)], first=True)},
+                "first_order": "stem",
+                "tier_spend": 900,
+            },
         ),
         (
             WaitingNote("o", DUE, "{}", "h"),
@@ -170,6 +191,12 @@ def test_what_points_do(events, changed):
             {"registered_at": AT, "segments": ("vip",), "referred_by": "c-2"},
         ),
         (SegmentNote(("vip",)), {"segments": ("vip",)}),
+        (
+            TierNote(EXPIRES, 80),
+            {"tier_until": EXPIRES_MS, "tier_points": 80},
+        ),
+        (TierNote(spend_amount=900), {"tier_spend": 900}),
+        (ReferralNote("c-2", 50), {"referral_told": True}),
         (SurveyNote("nps", "r"), {"surveys": ["nps"]}),
         (CheckInNote(20468), {"streaks": [(20468, 1)]}),
         (
@@ -211,7 +238,7 @@ def test_what_an_account_remembers(note, changed):
 
 def test_an_order_that_waited_waits_no_longer():
     account = after(noted(WaitingNote("o", DUE, "{}", "h")), noted(OrderNote("o", (("1", 900),))))
-    assert account == Account(orders={"o": Order("stem", AT, [Line("1", 900)])})
+    assert account == Account(orders={"o": Order("stem", AT, [Line("1", 900)])}, tier_spend=900)
 
 
 def test_an_order_can_spend_a_hold_without_redeeming_points():

@@ -23,7 +23,7 @@ def test_what_is_stored_is_read_back_the_same(stored):
 
 def test_an_account_never_seen_is_small():
     assert decode(encode(Account())) == Account()
-    assert len(encode(Account())) < 32
+    assert len(encode(Account())) < 48
 
 
 def test_the_order_of_holds_orders_and_keys_is_kept():
