@@ -31,7 +31,6 @@ MODULES = (
     "domain/retention.py",
     "domain/reviews.py",
     "domain/rounding.py",
-    "domain/scope.py",
     "domain/shares.py",
     "domain/waiting.py",
     "engine/inbox.py",

@@ -88,7 +88,7 @@ def apply(
     if not quiet and expiry.may_be_due(account, rules, now):
         # A late fact can grant or give back points whose date has passed: they are never spent.
         events += expiry.expire_passed(account, subject, now, at)
-        events += expiry.settle(account, subject, rules, now)
+        events += expiry.settle(account, subject, rules, now, seen=now)
     return events
 
 

@@ -76,10 +76,11 @@ def may_be_due(account: Account, rules: Rules, now: int) -> bool:
     return 0 < account.tier_until <= now
 
 
-def settle(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
+def settle(account: Account, subject: str, rules: Rules, now: int, *, seen: int = 0) -> list[PointEvent]:
     """Do all that has fallen due up to `now`, one instant after the other.
 
     A hold that times out can free points whose warning had been due before: it goes out then, not earlier.
+    `seen` is the latest time that the account has seen already, where a late fact makes things fall due before it.
     """
     events: list[PointEvent] = []
     instant = 0
@@ -88,7 +89,7 @@ def settle(account: Account, subject: str, rules: Rules, now: int) -> list[Point
         if due is None or due > now:
             break
         instant = max(instant, due)
-        events += settle_at(account, subject, rules, instant)
+        events += settle_at(account, subject, rules, instant, seen=seen)
     return events
 
 
@@ -100,7 +101,7 @@ def settle_next(account: Account, subject: str, rules: Rules, now: int) -> list[
     return settle_at(account, subject, rules, due)
 
 
-def settle_at(account: Account, subject: str, rules: Rules, due: int) -> list[PointEvent]:
+def settle_at(account: Account, subject: str, rules: Rules, due: int, *, seen: int = 0) -> list[PointEvent]:
     """Do what falls due at `due`: the instant that `next_due` has told, or a later one.
 
     At one instant points expire first, then warnings go out, then holds time out, then waiting orders are
@@ -118,7 +119,7 @@ def settle_at(account: Account, subject: str, rules: Rules, due: int) -> list[Po
         events += journal.events
     late = [(each.order_id, stem) for stem, each in account.waiting.items() if each.due_at <= due]
     for _, stem in sorted(late):
-        events += waiting.apply_waiting(account, stem, rules, due)
+        events += waiting.apply_waiting(account, stem, rules, max(due, seen))
     if 0 < account.tier_until <= due:
         journal = _journal(account, subject, f"tier:{_text(account.tier_until)}:ended", due)
         tiers.end(journal, rules)

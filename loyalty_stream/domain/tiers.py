@@ -46,6 +46,8 @@ def rise(journal: Journal, rules: Rules) -> None:
     tiers = rules.tiers
     if not tiers.levels:
         return
+    if journal.note is not None:
+        journal.close()  # an order that earned nothing counts, too, where tiers go by spend
     account = journal.account
     above = _place(account, tiers) + 1
     if above == len(tiers.levels):

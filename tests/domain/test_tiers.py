@@ -89,6 +89,23 @@ def test_threshold_bonus_and_multiplier_count_and_are_not_multiplied_again():
     assert customer.account.tier_points == 1750
 
 
+def test_an_order_that_earns_nothing_counts_where_spend_does():
+    rules = replace(BASE, purchase=(), tiers=Tiers(basis="spend", levels=(replace(SILVER, minimum=6000),)))
+    customer = Customer(rules)
+    customer.when(order_paid("o-1", "2026-03-01 10:00", 6000))
+    assert customer.account.tier == "silver"
+
+
+def test_an_order_that_waited_in_vain_and_comes_late_is_judged_by_the_time_seen():
+    """Its hold's time-out is past, and so is the window in which it would have counted."""
+    rules = replace(BASE, tiers=Tiers(levels=(SILVER,), window=P1M, downgrade="immediate"))
+    customer = Customer(rules)
+    customer.clock("2026-05-01 10:00")
+    customer.when(order_paid("o-1", "2026-03-01 10:00", 100000, hold_id="h-1"))
+    assert customer.account.available == 1000
+    assert changes(customer) == []
+
+
 def test_net_spend_can_be_what_counts():
     rules = replace(
         BASE,

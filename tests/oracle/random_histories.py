@@ -52,6 +52,12 @@ class Historian:
             stories += [self.order_life, self.order_life, self.order_life]
         if "commands" in self.parts:
             stories += [self.command]
+        if "mall" in self.parts:
+            stories += [self.redeem, self.redeem]
+        if "draws" in self.parts:
+            stories += [self.enter]
+        if "erasure" in self.parts:
+            stories += [self.erase]
         return stories
 
     # -- making one ------------------------------------------------------------------------------------
@@ -238,7 +244,43 @@ class Historian:
             self.add(facts.CustomerUpdated, segments=pick([(), ("vip",)]))
 
     def command(self):
-        pass
+        pick = self.random.choice
+        kind = self.random.randrange(3)
+        if kind == 0:
+            self.add(
+                facts.AdjustPoints,
+                adjustment_id=self.some("j", 5),
+                points=pick([30, 5, -5, -20, -100]),
+                reason="goodwill",
+                operator="eve",
+            )
+        elif kind == 1:
+            self.add(facts.GrantPoints, grant_id=self.some("g", 5), points=pick([1, 40]), reason="contest")
+        else:
+            self.add(facts.ReviewRemoved, review_id=self.some("v", 5))
+
+    def redeem(self):
+        pick = self.random.choice
+        if self.random.random() < 0.3:
+            self.add(facts.CancelRedemption, redemption_id=self.some("m", 6))
+        else:
+            self.add(
+                facts.RedeemReward,
+                redemption_id=self.some("m", 6),
+                reward_id=pick(["mug", "mug", "voucher", "voucher", "car"]),
+                quantity=pick([1, 1, 1, 2]),
+            )
+
+    def enter(self):
+        self.add(
+            facts.EnterDraw,
+            entry_id=self.some("n", 9),
+            campaign_id=self.random.choice(["camp-0", "camp-0", "camp-1", "camp-9"]),
+        )
+
+    def erase(self):
+        if self.random.random() < 0.2:
+            self.add(facts.EraseCustomer, request_id=self.some("k", 3))
 
 
 def random_of(historian):

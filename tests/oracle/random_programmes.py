@@ -1,20 +1,27 @@
 """Random programmes, small enough that limits, thresholds, windows and budgets are met within twenty facts."""
 
+import hashlib
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from loyalty_stream.domain.rules import (
+    Audience,
     Availability,
+    Award,
     Band,
+    Campaign,
     CheckInRule,
+    Draw,
     Expiry,
     Game,
     Level,
     Period,
+    Prize,
     PurchaseRule,
     Redemption,
     Refunds,
     ReviewRule,
+    Reward,
     Rules,
     ShareRule,
     StreakBonus,
@@ -48,7 +55,7 @@ PARTS = frozenset(
     }
 )
 """What a random programme and its history may use."""
-AT_WORK = frozenset({"orders"})
+AT_WORK = frozenset({"orders", "tiers", "erasure"})
 """What of them the ledger does, and so what is compared."""
 
 
@@ -71,6 +78,12 @@ def programme(random, parts):
         extra["tiers"] = tiers(random)
     if "commands" in parts:
         extra["referrer_points"] = pick([0, 0, 15])
+    if "mall" in parts:
+        extra["rewards"] = rewards(random)
+    if "campaigns" in parts and random.random() < 0.7:
+        extra["campaigns"] = tuple(
+            campaign(random, number, parts, extra) for number in range(pick([1, 1, 2, 2, 3]))
+        )
     return Rules(
         programme_id="mall",
         version=pick([1, 3]),
@@ -141,4 +154,72 @@ def tiers(random):
     levels = (Level("silver", 60 * scale, Fraction(6, 5)), Level("gold", 150 * scale, Fraction(3, 2)))
     return Tiers(
         basis, pick([P12M, P30D, P2D, None]), levels[: pick([1, 2, 2])], pick(["year_end", "immediate"])
+    )
+
+
+TRIGGERS = ["purchase"] * 8 + ["review", "share", "check_in", "game", "survey", "activity", "registration"]
+SEEDS = {"camp-0": "a seed", "camp-1": "another", "camp-2": "the third"}
+"""What is revealed of a campaign's draw."""
+
+
+def rewards(random):
+    pick = random.choice
+    made = {}
+    for name in ("mug", "voucher"):
+        made[name] = Reward(
+            id=name,
+            kind="goods" if name == "mug" else "coupon",
+            cost=pick([0, 10, 30]),
+            stock=pick([0, 1, 2, 3]),
+            per_customer_limit=pick([0, 0, 1, 2]),
+            starts_at_ms=pick([0, 0, START_MS + DAY_MS]),
+            ends_at_ms=pick([0, 0, START_MS + 40 * DAY_MS]),
+            tiers=pick([frozenset(), frozenset(), frozenset(["silver", "gold"])]),
+        )
+    return made
+
+
+def campaign(random, number, parts, extra):
+    pick = random.choice
+    trigger = pick(TRIGGERS)
+    purchase = trigger == "purchase"
+    awards = [Award(points=pick([5, 30]))] * 3
+    if purchase:
+        awards += [Award(multiplier=pick([Fraction(2), Fraction(3, 2)]))] * 2
+    draw = None
+    if "draws" in parts and random.random() < 0.4:
+        commitment = hashlib.sha256(SEEDS[f"camp-{number}"].encode()).hexdigest()
+        draw = Draw((Prize("set", pick([1, 2])),), commitment, pick([0, 10]))
+        awards += [Award(draw_entries=pick([1, 2]))] * 2 + [Award()] * 2
+    if extra.get("rewards"):
+        awards += [Award(gift="mug")]
+    award = pick(awards)
+    multiplies = award.multiplier is not None
+    starts = START_MS + pick([0, 0, DAY_MS, 60 * DAY_MS])
+    audience = Audience(
+        tiers=frozenset(["silver"]) if "tiers" in extra and random.random() < 0.2 else frozenset(),
+        segments=frozenset(["vip"]) if random.random() < 0.15 else frozenset(),
+        registered_after_ms=START_MS + 5 * DAY_MS if random.random() < 0.1 else 0,
+    )
+    minimum = pick([0, 5000, 10000]) if purchase else 0
+    return Campaign(
+        id=f"camp-{number}",
+        version=pick([1, 2]),
+        theme="any",
+        mode=pick(["online", "offline"]),
+        starts_at_ms=starts,
+        ends_at_ms=starts + pick([DAY_MS, 30 * DAY_MS, 90 * DAY_MS]),
+        trigger=trigger,
+        award=award,
+        audience=audience,
+        include_skus=frozenset(["tea"])
+        if trigger in ("purchase", "review") and random.random() < 0.3
+        else frozenset(),
+        minimum_amount=minimum,
+        accumulate=bool(minimum) and not multiplies and random.random() < 0.5,
+        per_customer_limit=pick([0, 0, 1, 2, 3]),
+        budget_points=0 if not (award.points or multiplies) else pick([0, 0, 40, 100]),
+        stacking=pick(["stack", "stack", "stack", "best", "best", "exclusive"]),
+        priority=pick([10, 10, 5]),
+        draw=draw,
     )

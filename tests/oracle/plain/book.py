@@ -35,12 +35,13 @@ class Book:
         self.spends = []
         self.tier = None
         self.tier_checked = None
-        self.campaign_grants = []
+        self.awards = []
         self.redemptions = {}
         self.entries = []
         self.gifts = []
         self.refused_holds = set()
         self.erased = False
+        self.let_go = 0
         self.referral_paid = False
         self.cause = None
 
@@ -94,7 +95,11 @@ class Book:
     def debt(self):
         """What is owed for points that could not be taken, less what was repaid."""
         owed = sum(event.get("owed", 0) for event in self.events)
-        return owed - sum(event["points"] for event in self.events if event.get("reason") == "debt_repaid")
+        return (
+            owed
+            - self.let_go
+            - sum(event["points"] for event in self.events if event.get("reason") == "debt_repaid")
+        )
 
     def summary(self):
         return {
@@ -322,6 +327,21 @@ class Book:
         )
         hold["state"], hold["taken"] = "released", []
         self.repay()
+
+    def erase_hold(self, hold_id):
+        """Give a hold's points back because the account ends: nothing is repaid from them."""
+        hold = self.holds[hold_id]
+        for lot, part in hold["taken"]:
+            lot["held"] -= part
+            lot["free"] += part
+        self.say(
+            "point-released",
+            hold_id=hold_id,
+            points=hold["points"],
+            reason="erased",
+            grants=told(hold["taken"]),
+        )
+        hold["state"], hold["taken"] = "released", []
 
     def redeem_held(self, hold, taken):
         for lot, part in taken:

@@ -141,7 +141,7 @@ def earn(book, order, rule, _data):
     base = sum(line["net" if rule.basis == "net" else "gross"] for line in lines)
     if base < rule.minimum_amount:
         return
-    exact = base * rule.points / rule.per_amount * book_multiplier(book, order)
+    exact = base * rule.points / rule.per_amount * tier_multiplier(book.rules, order)
     back = {"kind": "exact", "exact": exact, "rounding": rule.rounding, "lines": lines, "tier": True}
     grant_for(book, order, rounded(exact, rule.rounding), rule.id, back, base_amount=base, exact=exact)
     steps = [
@@ -151,8 +151,8 @@ def earn(book, order, rule, _data):
     grant_for(book, order, bonus, rule.id, steps[0], base_amount=base)
 
 
-def book_multiplier(book, order):
-    for level in book.rules.tiers.levels:
+def tier_multiplier(rules, order):
+    for level in rules.tiers.levels:
         if level.name == order["tier"]:
             return level.multiplier
     return Fraction(1)

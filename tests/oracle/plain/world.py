@@ -6,11 +6,14 @@ package it knows the types of facts and rules, nothing else.
 
 from loyalty_stream.domain.facts import (
     ActivityAttended,
+    AdjustPoints,
     CheckedIn,
     ConfirmHold,
     CustomerRegistered,
     CustomerUpdated,
+    EraseCustomer,
     GamePlayed,
+    GrantPoints,
     HoldPoints,
     OrderCancelled,
     OrderCompleted,
@@ -18,10 +21,11 @@ from loyalty_stream.domain.facts import (
     OrderRefunded,
     ReleaseHold,
     ReviewPublished,
+    ReviewRemoved,
     ShareCompleted,
     SurveySubmitted,
 )
-from plain import earning, orders, when
+from plain import commands, earning, orders, when
 from plain.book import FOREVER, Book
 from plain.campaigns import Campaigns
 from plain.tiers import Tiers
@@ -60,6 +64,10 @@ DECIDE = {
     HoldPoints: hold,
     ConfirmHold: confirm,
     ReleaseHold: release,
+    ReviewRemoved: commands.review_removed,
+    AdjustPoints: commands.adjusted,
+    GrantPoints: commands.granted,
+    EraseCustomer: commands.erased,
 }
 
 
@@ -67,6 +75,8 @@ class World:
     def __init__(self, rules):
         self.rules = rules
         self.clock = 0
+        self.falls_after = 0
+        """Tiers were looked at up to this instant."""
         self.books = {}
         self.tiers = Tiers(rules)
         self.campaigns = Campaigns(rules, self)
@@ -94,6 +104,11 @@ class World:
     def apply(self, fact, at):
         book = self.book(fact.subject)
         if (fact.source, fact.id) in book.seen:
+            return False
+        if book.erased:
+            book.seen.add((fact.source, fact.id))
+            book.begin(fact.source, fact.id, at, self.clock)
+            commands.after_the_end(book, fact)
             return False
         if isinstance(fact, OrderRefunded) and orders.refusal(book, fact):
             return True
@@ -132,19 +147,21 @@ class World:
     def advance(self, time):
         """Do what falls due up to `time` over all customers, in the order of its instant."""
         while self.books:
-            due, _, book = min((self.next_due(book)[0], name, book) for name, book in self.books.items())
-            if due > time:
+            due, book = min(
+                ((self.next_due(book), book) for book in self.books.values()), key=lambda each: each[0][:3]
+            )
+            if due[0] > time:
                 break
-            self.clock = max(self.clock, due)
-            self.do_due(book, self.clock)
-        self.clock = max(self.clock, time)
+            self.clock = max(self.clock, due[0])
+            self.do_due(book, due[3], self.clock, self.clock)
+        self.clock = self.falls_after = max(self.clock, time)
 
     def settle(self, book):
         """Do what a late fact brought about and is due already."""
         instant = 0
-        while (due := self.next_due(book)[0]) <= self.clock:
-            instant = max(instant, due)
-            self.do_due(book, instant)
+        while (due := self.next_due(book))[0] <= self.clock:
+            instant = max(instant, due[0])
+            self.do_due(book, due[3], instant, self.clock)
 
     def next_due(self, book):
         """The first thing that falls due by time alone: when, and what."""
@@ -163,7 +180,7 @@ class World:
                 yield each["due"], 3, hold_id, ("time out", hold_id)
         for each in book.waiting:
             yield each["due"], 4, each["fact"].data.order_id, ("waited", each)
-        fall = self.tiers.next_fall(book, self.clock)
+        fall = self.tiers.next_fall(book, self.falls_after)
         if fall < FOREVER:
             yield fall, 5, "", ("fall",)
 
@@ -180,8 +197,8 @@ class World:
                 if early and (date, notice.text) not in book.warned:
                     yield date, notice, at
 
-    def do_due(self, book, instant):
-        what, *about = self.next_due(book)[3]
+    def do_due(self, book, due, instant, now):
+        what, *about = due
         if what == "expire":
             self.expire(book, about[0], instant)
             return
@@ -198,6 +215,7 @@ class World:
         elif what == "fall":
             self.tiers.settle(book, falls=True)
         elif about[0]["kind"] == "paid":
+            book.begin(OWN, what, instant, now)
             self.apply_waiting(book, about)
         else:
             book.waiting.remove(about[0])
