@@ -117,8 +117,8 @@ def _value(kind: str, key: str, text: str) -> Any:
         return [_line(kind, number, entry.split(":")) for number, entry in enumerate(text.split(","), 1)]
     if key == "segments":
         return text.split(",")
-    if text in ("true", "false"):
-        return text == "true"
+    if text in ("true", "false") or text[0] in "{[":
+        return json.loads(text)
     return int(text) if re.fullmatch(r"-?\d+", text) else text
 
 
