@@ -31,6 +31,7 @@ MODULES = (
     "domain/retention.py",
     "domain/reviews.py",
     "domain/rounding.py",
+    "domain/scope.py",
     "domain/shares.py",
     "domain/waiting.py",
     "engine/inbox.py",

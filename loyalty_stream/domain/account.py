@@ -102,6 +102,8 @@ class Counted(Struct, array_like=True, gc=False):
     entries: int = 0
     gift: str = ""
     """A reward's id."""
+    order_id: str = ""
+    """The order's own id, where awards were given: another order's refund can take them back."""
 
 
 class Order(Struct, array_like=True, gc=False):

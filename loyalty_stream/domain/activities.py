@@ -1,6 +1,6 @@
 """Points for games, surveys and activities attended ([[games]], [[surveys]], [earning.activity])."""
 
-from loyalty_stream.domain import calendar, identity, limits
+from loyalty_stream.domain import calendar, campaign_awards, identity, limits
 from loyalty_stream.domain.events import ActivityNote, GameNote, KeyNote, SurveyNote
 from loyalty_stream.domain.facts import ActivityAttended, GamePlayed, SurveySubmitted
 from loyalty_stream.domain.journal import Journal
@@ -32,6 +32,7 @@ def decide_game_played(journal: Journal, fact: GamePlayed, rules: Rules) -> None
     )
     journal.remember("game", note)
     limits.grant_within(journal, rules, points=points, rule=rule, reason="game", day=day)
+    campaign_awards.award_event(journal, rules, "game")
 
 
 def band_points(game: Game, score: int) -> int:
@@ -59,6 +60,7 @@ def decide_survey_submitted(journal: Journal, fact: SurveySubmitted, rules: Rule
         reason="survey",
         day=calendar.local_day(journal.at, rules.zone),
     )
+    campaign_awards.award_event(journal, rules, "survey")
 
 
 def decide_activity_attended(journal: Journal, fact: ActivityAttended, rules: Rules) -> None:
@@ -76,3 +78,4 @@ def decide_activity_attended(journal: Journal, fact: ActivityAttended, rules: Ru
         reason="activity",
         day=calendar.local_day(journal.at, rules.zone),
     )
+    campaign_awards.award_event(journal, rules, "activity")

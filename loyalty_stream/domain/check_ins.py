@@ -7,12 +7,12 @@ in a run of 37 days, with bonuses at 7 and 30, the 7th, the 30th and the 37th da
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from loyalty_stream.domain import calendar, limits
+from loyalty_stream.domain import calendar, campaign_awards, limits
 from loyalty_stream.domain.account import NEVER
 from loyalty_stream.domain.events import CheckInNote, KeyNote
 from loyalty_stream.domain.facts import CheckedIn
 from loyalty_stream.domain.journal import Journal
-from loyalty_stream.domain.rules import Rules, StreakBonus
+from loyalty_stream.domain.rules import CheckInRule, Rules, StreakBonus
 
 
 def decide_checked_in(journal: Journal, _fact: CheckedIn, rules: Rules) -> None:
@@ -26,9 +26,12 @@ def decide_checked_in(journal: Journal, _fact: CheckedIn, rules: Rules) -> None:
         journal.remember("key", KeyNote())
         return
     journal.remember("check-in", CheckInNote(day=day))
-    rule = rules.check_in
-    if rule is None:
-        return
+    if rules.check_in is not None:
+        _earn(journal, rules, rules.check_in, day, runs)
+    campaign_awards.award_event(journal, rules, "check_in")
+
+
+def _earn(journal: Journal, rules: Rules, rule: CheckInRule, day: int, runs: tuple[int, int]) -> None:
     limits.grant_within(journal, rules, points=rule.points, rule="check_in", reason="check-in", day=day)
     for streak in milestones(rule.streaks, *runs):
         reason = f"streak of {streak.days} days"

@@ -35,7 +35,7 @@ def awarded(account: Account, note: AwardNote) -> None:
     if each is None:
         each = Counted(note.campaign_id, note.scope)
         order.campaigns = [*order.campaigns, each]
-    each.minimum, each.awards = note.minimum_amount, note.awards
+    each.minimum, each.awards, each.order_id = note.minimum_amount, note.awards, note.order_id
     each.points, each.entries, each.gift = note.points, note.entries, note.gift or ""
     orders.save(account, order)
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import msgspec
 
-from loyalty_stream.domain import calendar, grants, holds, orders, tiers
+from loyalty_stream.domain import calendar, campaign_awards, campaign_matching, grants, holds, orders, tiers
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import KeyNote, OrderNote, WaitingNote
 from loyalty_stream.domain.facts import OrderLine, OrderPaid, OrderPaidData
@@ -16,6 +16,7 @@ from loyalty_stream.domain.fold_points import FIRST_PURCHASE
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rounding import apportion, rounded
 from loyalty_stream.domain.rules import PurchaseRule, Rules
+from loyalty_stream.domain.scope import in_scope
 
 
 def accepts(data: OrderPaidData, rules: Rules) -> bool:
@@ -65,12 +66,19 @@ def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
     nets = net_amounts(amounts, off)
     first = off < goods and not journal.account.first_order
     named = tuple([(line.line_id, net) for line, net in zip(lines, nets, strict=True)])
-    journal.remember("order", OrderNote(data.order_id, named, first))
+    timeline = rules.book.purchase
+    choice = None
+    if (
+        timeline.begins <= journal.at < timeline.ends
+    ):  # else no campaign is live, and no more than this is asked
+        choice = campaign_matching.for_order(journal.account, rules, lines, nets, journal.at)
+    journal.remember("order", OrderNote(data.order_id, named, first, choice.counts if choice else ()))
     if data.hold_id is not None:
         holds.spend_on_order(journal, rules, data, spent)
-    multiplier = tiers.multiplier(journal.account, rules)  # the tier before the order applies to it
-    for rule in rules.purchase:
-        _earn(journal, data, rules, rule, nets, multiplier)
+    if choice is None or not choice.exclusive:
+        multiplier = tiers.multiplier(journal.account, rules)  # the tier before the order applies to it
+        for rule in rules.purchase:
+            _earn(journal, data, rules, rule, nets, multiplier)
     if first:
         grants.grant(
             journal,
@@ -80,6 +88,8 @@ def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
             reason=FIRST_PURCHASE,
             order_id=data.order_id,
         )
+    if choice is not None:
+        campaign_awards.award_order(journal, rules, choice, data.order_id)
     tiers.rise(journal, rules)
 
 
@@ -145,17 +155,6 @@ def net_amounts(amounts: list[int], off: int) -> list[int]:
     if off <= 0:
         return amounts
     return [amount - part for amount, part in zip(amounts, apportion(off, amounts), strict=True)]
-
-
-def in_scope(rule: PurchaseRule, line: OrderLine) -> bool:
-    """Whether the line passes every list of the rule; an empty include list lets all pass."""
-    category = line.category
-    return (
-        (not rule.include_categories or category in rule.include_categories)
-        and (not rule.include_skus or line.sku in rule.include_skus)
-        and category not in rule.exclude_categories
-        and line.sku not in rule.exclude_skus
-    )
 
 
 def threshold_steps(rule: PurchaseRule, base: int) -> tuple[tuple[int, int], ...]:

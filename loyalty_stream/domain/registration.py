@@ -1,6 +1,6 @@
 """Points for registering, and what is known of a customer: segments and who referred them."""
 
-from loyalty_stream.domain import grants
+from loyalty_stream.domain import campaign_awards, grants
 from loyalty_stream.domain.events import KeyNote, RegistrationNote, SegmentNote
 from loyalty_stream.domain.facts import CustomerRegistered, CustomerUpdated
 from loyalty_stream.domain.journal import Journal
@@ -17,6 +17,9 @@ def decide_customer_registered(journal: Journal, fact: CustomerRegistered, rules
     note = RegistrationNote(segments=data.segments, referred_by=referred_by)
     journal.remember("registration", note)
     grants.grant(journal, rules, points=rules.registration_points, rule="registration", reason="registration")
+    campaign_awards.award_event(
+        journal, rules, "registration", segments=data.segments, registered_at=journal.at
+    )
 
 
 def decide_customer_updated(journal: Journal, fact: CustomerUpdated, _rules: Rules) -> None:

@@ -1,6 +1,6 @@
 """Points for reviews: once per review id, once per order and SKU, so many a day ([earning.review])."""
 
-from loyalty_stream.domain import calendar, identity, limits
+from loyalty_stream.domain import calendar, campaign_awards, identity, limits
 from loyalty_stream.domain.events import KeyNote, ReviewNote
 from loyalty_stream.domain.facts import ReviewPublished, ReviewPublishedData
 from loyalty_stream.domain.journal import Journal
@@ -37,6 +37,7 @@ def decide_review_published(journal: Journal, fact: ReviewPublished, rules: Rule
         reason="review with photo" if data.has_photo else "review",
         day=day,
     )
+    campaign_awards.award_event(journal, rules, "review", sku=data.sku)
 
 
 def _points(data: ReviewPublishedData, rules: Rules) -> int:

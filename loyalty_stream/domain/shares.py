@@ -1,6 +1,6 @@
 """Points for sharing: once per share id, so many a day ([earning.share])."""
 
-from loyalty_stream.domain import calendar, identity, limits
+from loyalty_stream.domain import calendar, campaign_awards, identity, limits
 from loyalty_stream.domain.events import KeyNote, ShareNote
 from loyalty_stream.domain.facts import ShareCompleted
 from loyalty_stream.domain.journal import Journal
@@ -26,3 +26,4 @@ def decide_share_completed(journal: Journal, fact: ShareCompleted, rules: Rules)
     )
     journal.remember("share", note)
     limits.grant_within(journal, rules, points=points, rule="share", reason="share", day=day)
+    campaign_awards.award_event(journal, rules, "share", sku=fact.data.sku)
