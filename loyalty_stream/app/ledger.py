@@ -4,7 +4,7 @@ It joins the wire, the domain and the engine, and holds no rule of the programme
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Final, get_args
 
@@ -18,6 +18,7 @@ from loyalty_stream.domain.facts import MAX_AMOUNT, Fact, Incoming, NotYet, Orde
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Record
 from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
+from loyalty_stream.engine.table import Codec
 from loyalty_stream.engine.timers import NEVER, Timers
 from loyalty_stream.wire import account_codec, point_events
 from loyalty_stream.wire import decode as wire
@@ -104,6 +105,10 @@ class LedgerStage:
     @property
     def broadcasts(self) -> Sequence[str]:
         return ()
+
+    @property
+    def side_tables(self) -> Mapping[str, Codec]:
+        return {}
 
     def processor(self, context: Context) -> "LedgerProcessor":
         return LedgerProcessor(self, context)
@@ -192,6 +197,9 @@ class LedgerProcessor:
                     f"what falls due for customer {key.decode()} at {due} ms: {error!r}"
                 ) from error
         self.time = max(self.time, time)
+
+    def proceed(self) -> bool:
+        return False
 
     def committed(self) -> None:
         self._stage.count_sink.add(self._partition, self._counts)

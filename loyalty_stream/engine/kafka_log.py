@@ -114,8 +114,8 @@ class KafkaLog:
             self._arrived.set()
         return committed
 
-    async def changelog(self) -> AsyncIterator[Sequence[tuple[bytes, bytes | None]]]:
-        tp = TopicPartition(self._changelog, self._partition)
+    async def changelog(self, topic: str = "") -> AsyncIterator[Sequence[tuple[bytes, bytes | None]]]:
+        tp = TopicPartition(topic or self._changelog, self._partition)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.bootstrap_servers,
             isolation_level="read_committed",

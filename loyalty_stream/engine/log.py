@@ -79,8 +79,11 @@ class TaskLog(Protocol):
         """
         ...
 
-    def changelog(self) -> AsyncIterator[Sequence[tuple[bytes, bytes | None]]]:
-        """The committed records of this partition's changelog, from its beginning to its end of now."""
+    def changelog(self, topic: str = "") -> AsyncIterator[Sequence[tuple[bytes, bytes | None]]]:
+        """The committed records of this partition of a changelog, from its beginning to its end of now.
+
+        Without a topic: of the stage's own, the one that holds its time.
+        """
         ...
 
     async def read(self, wait: float) -> Sequence[Batch]:

@@ -96,9 +96,9 @@ class MemoryLog:
         self._positions = {topic: committed.get(topic, 0) for topic in self._inputs}
         return committed
 
-    async def changelog(self) -> AsyncIterator[Sequence[tuple[bytes, bytes | None]]]:
+    async def changelog(self, topic: str = "") -> AsyncIterator[Sequence[tuple[bytes, bytes | None]]]:
         self._broker.on_step("changelog")
-        log = self._broker.logs[self._changelog, self._partition]
+        log = self._broker.logs[topic or self._changelog, self._partition]
         for start in range(0, len(log), 500):
             yield [(record.key or b"", record.value) for record in log[start : start + 500]]
 

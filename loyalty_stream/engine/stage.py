@@ -3,7 +3,8 @@
 The engine owns reading, ordering, transactions, tables and restore; a processor owns what a record means.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 from loyalty_stream.engine.log import NO_HEADERS, Headers, Output, Record
@@ -42,6 +43,13 @@ class Processor(Protocol):
         """The partition's time is now `time`: do what has fallen due."""
         ...
 
+    def proceed(self) -> bool:
+        """Do a slice, some 10 ms, of work that no record asked for and that is too much for one go.
+
+        Returns whether there was any; then it is called again after the commit.
+        """
+        ...
+
     def committed(self) -> None:
         """What was processed since the last call is committed."""
         ...
@@ -61,11 +69,15 @@ class Processor(Protocol):
 class Context:
     """What a processor writes to. The task empties it with every transaction."""
 
-    __slots__ = ("_outputs", "partition", "table")
+    __slots__ = ("_outputs", "partition", "side_tables", "table")
 
-    def __init__(self, partition: int, table: Table) -> None:
+    def __init__(
+        self, partition: int, table: Table, side_tables: Mapping[str, Table] = MappingProxyType({})
+    ) -> None:
         self.partition = partition
         self.table = table
+        self.side_tables = side_tables
+        """By changelog topic, as the stage declares them."""
         self._outputs: dict[tuple[str, int], list[Output]] = {}
 
     def output(self, topic: str, partition: int | None = None) -> Callable[[Output], None]:
@@ -92,7 +104,7 @@ class Context:
 
 
 class Stage(Protocol):
-    """A step of the topology: input topics of equal partition count, one table, one processor a partition."""
+    """A step of the topology: input topics of equal partition count, its tables, one processor a partition."""
 
     @property
     def name(self) -> str:
@@ -112,5 +124,10 @@ class Stage(Protocol):
 
     @property
     def codec(self) -> Codec: ...
+
+    @property
+    def side_tables(self) -> Mapping[str, Codec]:
+        """More tables, by changelog topic: stored in the same transactions and restored as the first one is."""
+        ...
 
     def processor(self, context: Context) -> Processor: ...

@@ -5,7 +5,7 @@ once per transaction, however many events touched it.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from loyalty_stream.engine.value_store import MemoryStore, ValueStore
 
@@ -15,6 +15,10 @@ class Codec(Protocol):
 
     def encode(self, state: Any) -> bytes: ...
     def decode(self, value: bytes) -> Any: ...
+
+
+_GONE: Final = object()
+"""Stands for the state of a key that is deleted, so that nobody looks for it in the store."""
 
 
 class Table:
@@ -49,26 +53,31 @@ class Table:
                     return None
                 state = self._codec.decode(value)
             self._young[key] = state
-        return state
+        return None if state is _GONE else state
 
     def touch(self, key: bytes, state: Any) -> None:
         """The state of `key` is new or has changed: it is stored with this transaction."""
         self._young[key] = state
         self._dirty[key] = state
 
+    def delete(self, key: bytes) -> None:
+        """There is no state of `key` any more; its changelog record is a tombstone."""
+        self._old.pop(key, None)
+        self.touch(key, _GONE)
+
     @property
     def has_changes(self) -> bool:
         """Whether anything was touched since the last commit."""
         return bool(self._dirty)
 
-    def changes(self) -> list[tuple[bytes, bytes]]:
-        """The touched states, encoded, one for each key."""
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        """The touched states, encoded, one for each key; None for one that is deleted."""
         encode = self._codec.encode
-        return [(key, encode(state)) for key, state in self._dirty.items()]
+        return [(key, None if state is _GONE else encode(state)) for key, state in self._dirty.items()]
 
-    def committed(self, changes: list[tuple[bytes, bytes]]) -> None:
+    def committed(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
         """The transaction that stored `changes` is committed."""
-        self._committed.put(changes)
+        self.restore_all(changes)
         self._dirty.clear()
         if len(self._young) > self._generation:
             self._old = self._young

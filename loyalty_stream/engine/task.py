@@ -19,7 +19,7 @@ from loyalty_stream.engine.inbox import Inbox, Item
 from loyalty_stream.engine.log import NO_HEADERS, FencedError, LogError, Output, TaskLog
 from loyalty_stream.engine.observer import Observer
 from loyalty_stream.engine.stage import Context, Processor, Stage, TimerFailedError
-from loyalty_stream.engine.table import Table
+from loyalty_stream.engine.table import Codec, Table
 from loyalty_stream.engine.value_store import FileStore, MemoryStore
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class PartitionTask:
         """The table is restored and the task is at work."""
         self._log = log
         self._options = options
-        self.table = self._new_table()
+        self.table, self.side_tables = self._new_tables()
         self._observer = observer
         self._broadcast = Silence() if broadcast is None else broadcast
         self._heard = 0
@@ -104,8 +104,9 @@ class PartitionTask:
         self._refused_in_a_row = 0
         self._ticked = 0.0
         self._stored_time = 0
+        self._busy = True
         self._inbox = Inbox({}, {})
-        self._context = Context(partition, self.table)
+        self._context = Context(partition, self.table, self.side_tables)
         self._processor: Processor = stage.processor(self._context)
 
     @property
@@ -140,16 +141,16 @@ class PartitionTask:
                 pause = min(longest, pause * 2)
         self.ready = False
         await self._log.close()
-        self.table.close()
+        self._close_tables()
 
     async def open(self) -> None:
-        """Fence earlier owners, restore the table and learn where to read on."""
+        """Fence earlier owners, restore the tables and learn where to read on."""
         self.ready = False
         started = monotonic()
         committed = await self._log.fence()
-        self.table.close()
-        self.table = self._new_table()
-        self._context = Context(self.partition, self.table)
+        self._close_tables()
+        self.table, self.side_tables = self._new_tables()
+        self._context = Context(self.partition, self.table, self.side_tables)
         self._processor = self.stage.processor(self._context)
         records = 0
         async for chunk in self._log.changelog():
@@ -160,7 +161,13 @@ class PartitionTask:
                     break
             records += len(chunk)
             self._observer.restoring(self.stage.name, self.partition, records)
+        for topic, side in self.side_tables.items():
+            async for chunk in self._log.changelog(topic):
+                side.restore_all(chunk)
+                records += len(chunk)
+                self._observer.restoring(self.stage.name, self.partition, records)
         self._processor.restored()
+        self._busy = True
         self._heard = 0
         ends = await self._log.end_offsets()
         self._inbox = Inbox({topic: committed.get(topic, 0) for topic in self.stage.inputs}, ends)
@@ -175,7 +182,7 @@ class PartitionTask:
     async def step(self) -> None:
         """Apply what is at hand or arrives within a tick, in one transaction; then see what has fallen due."""
         at_hand = len(self._inbox) > 0
-        await self._read(0.0 if at_hand else self._options.tick)
+        await self._read(0.0 if at_hand or self._busy else self._options.tick)
         if not await self._listen():
             return
         items = self._inbox.take(self._options.batch_records)
@@ -183,13 +190,25 @@ class PartitionTask:
             items = await self._await_others()
         if items:
             await self._transact(items)
+        elif self._busy:
+            await self._go_on()
         if not len(self._inbox) and monotonic() - self._ticked >= self._options.tick:
             await self._tick()
 
-    def _new_table(self) -> Table:
+    def _new_tables(self) -> tuple[Table, dict[str, Table]]:
+        stage = self.stage
+        return self._new_table(stage.codec), {
+            topic: self._new_table(codec) for topic, codec in stage.side_tables.items()
+        }
+
+    def _new_table(self, codec: Codec) -> Table:
         directory = self._options.tables
         store = MemoryStore() if directory is None else FileStore(directory)
-        return Table(self.stage.codec, self._options.cached_states, store)
+        return Table(codec, self._options.cached_states, store)
+
+    def _close_tables(self) -> None:
+        for table in (self.table, *self.side_tables.values()):
+            table.close()
 
     async def _read(self, wait: float) -> None:
         for batch in await self._log.read(wait):
@@ -238,8 +257,16 @@ class PartitionTask:
             except Exception as error:
                 raise ProcessingFailedError(topic, record.offset, error, in_a_row) from error
             in_a_row = 0
+        self._busy = self._processor.proceed()
         await self._commit(len(items), started)
         self._refused_in_a_row = in_a_row
+
+    async def _go_on(self) -> None:
+        """Nothing has arrived: a slice of the work that no record asked for."""
+        started = monotonic()
+        self._busy = self._processor.proceed()
+        if self._has_changes():
+            await self._commit(0, started)
 
     async def _tick(self) -> None:
         """Everything at hand is applied. If that is all there is, the wall clock may move the partition's time."""
@@ -248,8 +275,13 @@ class PartitionTask:
         if wall <= self._processor.time or not self._inbox.read_to(await self._log.end_offsets()):
             return
         self._processor.advance(wall)
-        if self._context.written() or self.table.has_changes or wall - self._stored_time >= IDLE_TIME_MS:
+        self._busy = True
+        if self._has_changes() or wall - self._stored_time >= IDLE_TIME_MS:
             await self._commit(0, monotonic())
+
+    def _has_changes(self) -> bool:
+        tables = (self.table, *self.side_tables.values())
+        return bool(self._context.written()) or any(table.has_changes for table in tables)
 
     async def _commit(self, records: int, started: float) -> None:
         """Outputs, changelog and offsets in one transaction, in this order.
@@ -267,9 +299,14 @@ class PartitionTask:
         changelog: list[Output] = [(key, value, NO_HEADERS) for key, value in changes]
         changelog.append((TIME_KEY, b"%d" % time, NO_HEADERS))
         await log.append(self.stage.changelog, self.partition, changelog)
+        sides = {topic: side.changes() for topic, side in self.side_tables.items() if side.has_changes}
+        for topic, changed in sides.items():
+            await log.append(topic, self.partition, [(key, value, NO_HEADERS) for key, value in changed])
         await log.add_offsets(self._inbox.offsets())
         await log.commit()
         self.table.committed(changes)
+        for topic, changed in sides.items():
+            self.side_tables[topic].committed(changed)
         self._stored_time = time
         self._processor.committed()
         self._observer.committed(

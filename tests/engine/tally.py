@@ -2,10 +2,11 @@
 
 A record's value is JSON: `{"id", "time", "add"}`, or `"ring"` for the instant at which the key is to be rung.
 A repeated id changes nothing. `"poison": true` raises after the state has been changed.
+`"chores": n` leaves n slices of work to do when there is time; how many are left is in a table of its own.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from loyalty_stream.engine.log import NO_HEADERS, Record
 from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog
 from loyalty_stream.engine.observer import Silent
 from loyalty_stream.engine.stage import Context, Decoded
+from loyalty_stream.engine.table import Codec
 from loyalty_stream.engine.task import PartitionTask, TaskOptions
 from loyalty_stream.engine.timers import NEVER, Timers
 
@@ -20,6 +22,7 @@ INPUTS = ("left", "right")
 TOTALS = "totals"
 REFUSED = "refused"
 CHANGELOG = "tally-changelog"
+CHORES = "tally-chores"
 NEWS = "news"
 
 
@@ -42,6 +45,14 @@ class TallyCodec:
         return Tally(*json.loads(value))
 
 
+class ChoresCodec:
+    def encode(self, state: int) -> bytes:
+        return b"%d" % state
+
+    def decode(self, value: bytes) -> int:
+        return int(value)
+
+
 class TallyProcessor:
     def __init__(self, context: Context) -> None:
         self.time = 0
@@ -49,6 +60,7 @@ class TallyProcessor:
         self.news: list[bytes | None] = []
         """What was broadcast, in the order heard."""
         self._table = context.table
+        self._chores = context.side_tables[CHORES]
         self._total = context.output(TOTALS)
         self._refused = context.output(REFUSED)
         self._timers = Timers()
@@ -75,6 +87,8 @@ class TallyProcessor:
         tally.total += event.get("add", 0)
         self._table.touch(key, tally)
         self._say(key, event["id"], tally)
+        if "chores" in event:
+            self._chores.touch(b"chores", event["chores"])
         if event.get("poison"):
             raise PoisonError(event["id"])
         if "ring" in event:
@@ -91,6 +105,17 @@ class TallyProcessor:
             self._say(key, f"ring:{due}", tally)
             self._timers.schedule(key, tally.rings[0] if tally.rings else NEVER)
         self.time = max(self.time, time)
+
+    def proceed(self) -> bool:
+        left: int | None = self._chores.get(b"chores")
+        if left is None:
+            return False
+        self._say(b"chores", f"chore:{left}", Tally(left))
+        if left > 1:
+            self._chores.touch(b"chores", left - 1)
+        else:
+            self._chores.delete(b"chores")
+        return True
 
     def committed(self) -> None:
         self.commits += 1
@@ -117,6 +142,7 @@ class TallyStage:
     inputs: Sequence[str] = INPUTS
     changelog = CHANGELOG
     broadcasts: Sequence[str] = ()
+    side_tables: Mapping[str, Codec] = {CHORES: ChoresCodec()}
     codec = TallyCodec()
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ class Codec:
         return [int(value)]
 
 
-def commit(table: Table) -> list[tuple[bytes, bytes]]:
+def commit(table: Table) -> list[tuple[bytes, bytes | None]]:
     changes = table.changes()
     table.committed(changes)
     return changes
@@ -70,6 +70,23 @@ def test_an_unknown_key_has_no_state() -> None:
     table = Table(Codec())
     assert table.get(b"a") is None
     assert table.committed_value(b"a") is None
+
+
+def test_what_is_deleted_is_gone_and_its_change_is_a_tombstone() -> None:
+    table = Table(Codec())
+    table.restore_all([(b"a", b"1"), (b"b", b"2")])
+    assert table.get(b"a") == [1]
+    table.delete(b"a")
+    table.delete(b"b")
+    assert (table.get(b"a"), table.get(b"b")) == (None, None)
+    changes = table.changes()
+    assert changes == [(b"a", None), (b"b", None)]
+    table.committed(changes)
+    assert len(table) == 0
+    assert table.get(b"a") is None
+    table.touch(b"a", [3])
+    assert table.get(b"a") == [3]
+    assert table.changes() == [(b"a", b"3")]
 
 
 def test_the_last_record_of_the_changelog_counts() -> None:

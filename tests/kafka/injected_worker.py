@@ -108,10 +108,10 @@ def hold_restores(gate: Path) -> None:
     """No restore begins before the file is there; records that are delivered meanwhile are announced."""
     changelog, deliver = KafkaLog.changelog, Tasks.deliver
 
-    async def changelog_after_gate(self):
+    async def changelog_after_gate(self, topic=""):
         while not gate.exists():  # noqa: ASYNC110, ASYNC240 - another process makes the file
             await asyncio.sleep(0.05)
-        async for chunk in changelog(self):
+        async for chunk in changelog(self, topic):
             yield chunk
 
     def deliver_and_announce(self, batch):
