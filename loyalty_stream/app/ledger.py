@@ -10,17 +10,17 @@ from typing import Final, get_args
 
 from loyalty_stream import __version__
 from loyalty_stream.app.settings import INPUTS, Settings
-from loyalty_stream.domain import decide, expiry, purchase
+from loyalty_stream.domain import decide, expiry, purchase, referral
 from loyalty_stream.domain.account import Account, imbalance
 from loyalty_stream.domain.calendar import DAY_MS
-from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, PointEvent
-from loyalty_stream.domain.facts import MAX_AMOUNT, Fact, Incoming, NotYet, OrderPaid
+from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, PointEvent, ReferralNote
+from loyalty_stream.domain.facts import MAX_AMOUNT, Fact, GrantPoints, Incoming, NotYet, OrderPaid
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Record
 from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
 from loyalty_stream.engine.table import Codec
 from loyalty_stream.engine.timers import NEVER, Timers
-from loyalty_stream.wire import account_codec, point_events
+from loyalty_stream.wire import account_codec, own_commands, point_events
 from loyalty_stream.wire import decode as wire
 from loyalty_stream.wire.dead_letter import Place, dead_letter
 from loyalty_stream.wire.partitioning import partition_of
@@ -31,6 +31,10 @@ _MOVES_POINTS: Final = frozenset(
     name for kind, name in EVENT_TYPE.items() if "points" in kind.__struct_fields__
 )
 _NOT_YET: Final = frozenset(get_args(NotYet))
+
+
+_OWN_COMMANDS: Final = frozenset({GrantPoints})
+"""What the ledger itself puts on its input topics; it has been checked, and is never too old: nobody sends it again."""
 
 
 class UnbalancedAccountError(Exception):
@@ -95,6 +99,7 @@ class LedgerStage:
         self.kinds = {settings.topic(kind): kind for kind in INPUTS}
         self.events_topic = settings.topic("points-events")
         self.dead_letters_topic = settings.topic("dead-letters")
+        self.commands_topic = settings.topic("points-commands")
         self.changelog = settings.changelog
         self.count_sink = counts
 
@@ -135,6 +140,7 @@ class LedgerProcessor:
         self._table = context.table
         self._partition = context.partition
         self._emit = context.output(stage.events_topic)
+        self._context = context
         self._dead = context.output(stage.dead_letters_topic)
         self._timers = Timers()
         self._counts = Counts()
@@ -238,6 +244,8 @@ class LedgerProcessor:
                 f"version {__version__} does not act on it; send it again to one that does",
             )
         if fact.source == SOURCE:
+            if fact.__class__ in _OWN_COMMANDS:
+                return None
             return (
                 Reason.OUT_OF_RANGE,
                 f"`$.source`: {SOURCE} is what our own events say; name yours otherwise",
@@ -267,6 +275,8 @@ class LedgerProcessor:
             kind, data = event.type, event.data
             out[kind] += 1
             due = expiry.falls_due_after(data, rules)
+            if data.note is not None and isinstance(data.note, ReferralNote):
+                self._reward_referrer(event, data.note)
             if due < sooner:  # noqa: PLR1730 - min() costs a call on the hot path
                 sooner = due
             if kind == "command-rejected":
@@ -279,6 +289,19 @@ class LedgerProcessor:
                 self._timers.schedule(key, due)
                 entry.scheduled = due
         self._table.touch(key, entry)
+
+    def _reward_referrer(self, event: PointEvent, note: ReferralNote) -> None:
+        customer, key = event.subject, note.referrer.encode()
+        command = own_commands.grant_points(
+            referral.command_id(customer),
+            note.referrer,
+            event.time,
+            grant_id=referral.grant_id(customer),
+            points=note.points,
+            reason="referral",
+        )
+        partition = partition_of(key, self._stage.partitions)
+        self._context.emit(self._stage.commands_topic, partition, key, command)
 
     def _set_aside(self, topic: str, record: Record, reason: Reason, message: str) -> None:
         place = Place(topic, self._partition, record.offset, record.timestamp)

@@ -175,6 +175,24 @@ class Simulation:
             self._processor.advance(step.event)
         else:
             self._processor.process("", step.line, step.event)
+        self._follow_up(step.line.offset)
+
+    def _follow_up(self, number: int) -> None:
+        """Do what the line has set off in other accounts, and what that sets off, before the next line."""
+        done = 0
+        while True:
+            commands = [
+                output
+                for topic, _, outputs in self._context.written()
+                if topic == self._stage.commands_topic
+                for output in outputs
+            ]
+            if done == len(commands):
+                return
+            for key, value, _ in commands[done:]:
+                line = _Line(number, key, value)
+                self._processor.process("", line, wire.decode_line(value or b""))
+            done = len(commands)
 
     def _collect(self, number: int) -> tuple[list[bytes], BadLine | None]:
         events: list[bytes] = []
@@ -182,7 +200,7 @@ class Simulation:
         for topic, _, outputs in self._context.written():
             if topic == self._stage.events_topic:
                 events = [value for _, value, _ in outputs if value is not None]
-            else:
+            elif topic == self._stage.dead_letters_topic:
                 said = verdict(outputs[0][2])
                 bad = BadLine(number, said.reason, said.message)
         self._context.clear()

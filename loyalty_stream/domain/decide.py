@@ -7,6 +7,7 @@ from typing import assert_never
 
 from loyalty_stream.domain import (
     activities,
+    adjustments,
     calendar,
     check_ins,
     erasure,
@@ -24,12 +25,14 @@ from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
 from loyalty_stream.domain.events import AccountNoted, Cause, PointEvent, PointGranted
 from loyalty_stream.domain.facts import (
     ActivityAttended,
+    AdjustPoints,
     CheckedIn,
     ConfirmHold,
     CustomerRegistered,
     CustomerUpdated,
     EraseCustomer,
     GamePlayed,
+    GrantPoints,
     HoldPoints,
     Incoming,
     OrderPaid,
@@ -122,6 +125,10 @@ def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:
             registration.decide_customer_registered(journal, fact, rules)
         case CustomerUpdated():
             registration.decide_customer_updated(journal, fact, rules)
+        case AdjustPoints():
+            adjustments.decide_adjust_points(journal, fact, rules)
+        case GrantPoints():
+            adjustments.decide_grant_points(journal, fact, rules)
         case EraseCustomer():
             return erasure.decide_erase_customer(journal, fact)
         case _:

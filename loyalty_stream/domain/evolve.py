@@ -76,7 +76,7 @@ def evolve(  # noqa: C901, PLR0912 - one case for each type of event
         case PointReleased():
             fold_points.released(account, data)
         case PointRevoked():
-            fold_points.revoked(account, data)
+            fold_points.revoked(account, data, at)
         case PointActivated():
             fold_points.activated(account, data)
         case PointRestored():

@@ -377,6 +377,8 @@ Incoming: TypeAlias = (
     | HoldPoints
     | ConfirmHold
     | ReleaseHold
+    | AdjustPoints
+    | GrantPoints
     | EraseCustomer
 )
 """What an account acts on today."""
@@ -389,7 +391,5 @@ NotYet: TypeAlias = (
     | RedeemReward
     | CancelRedemption
     | EnterDraw
-    | AdjustPoints
-    | GrantPoints
 )
 """Of the contract, read and checked, and not acted on yet: they are kept as dead letters."""

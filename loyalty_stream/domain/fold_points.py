@@ -2,7 +2,7 @@
 
 from typing import Final, assert_never
 
-from loyalty_stream.domain import calendar, fold_campaigns, lots, orders
+from loyalty_stream.domain import calendar, fold_campaigns, identity, lots, orders
 from loyalty_stream.domain.account import NEVER, Account, Earned, Hold, Lot, Order, Spent
 from loyalty_stream.domain.events import (
     PointActivated,
@@ -15,10 +15,13 @@ from loyalty_stream.domain.events import (
     PointRestored,
     PointRevoked,
 )
-from loyalty_stream.domain.fold_notes import count
+from loyalty_stream.domain.fold_notes import count, remember
 
 FIRST_PURCHASE = "first purchase"
 """The reason of the first-purchase bonus."""
+ADJUSTMENT: Final = "adjust-points"
+GRANT: Final = "grant-points"
+"""The rules of grants by command, and what their ids are remembered under."""
 TIER_KINDS: Final = ("purchase", "threshold")
 """The kinds of `account.Earned` whose points count towards tiers (DOMAIN.md, Tiers)."""
 
@@ -38,6 +41,8 @@ def granted(account: Account, data: PointGranted, at: int) -> None:
     lots.insert(account.lots, lot)
     if data.day is not None:
         count(account, data.day, "points", points)
+    if data.command_id is not None:
+        remember(account, identity.business_key(data.rule, data.command_id), at)
     if data.order_id is not None:
         _keep(account, orders.find(account, data.order_id), data)
     elif data.order is not None:
@@ -129,8 +134,10 @@ def redeemed(account: Account, data: PointRedeemed) -> None:
             orders.save(account, order)
 
 
-def revoked(account: Account, data: PointRevoked) -> None:
+def revoked(account: Account, data: PointRevoked, at: int) -> None:
     """Points are taken from lots, pending or free; grants that are taken back are pinned by it."""
+    if data.command_id is not None:
+        remember(account, identity.business_key(ADJUSTMENT, data.command_id), at)
     for part in data.grants:
         if account.lots[lots.find(account.lots, part.grant_id)].pending:
             lots.move(account.lots, part.grant_id, pending=-part.points)

@@ -8,7 +8,16 @@ from fractions import Fraction
 
 import msgspec
 
-from loyalty_stream.domain import calendar, campaign_awards, campaign_matching, grants, holds, orders, tiers
+from loyalty_stream.domain import (
+    calendar,
+    campaign_awards,
+    campaign_matching,
+    grants,
+    holds,
+    orders,
+    referral,
+    tiers,
+)
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import KeyNote, OrderNote, WaitingNote
 from loyalty_stream.domain.facts import OrderLine, OrderPaid, OrderPaidData
@@ -80,6 +89,7 @@ def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
         for rule in rules.purchase:
             _earn(journal, data, rules, rule, nets, multiplier)
     if first:
+        referral.tell(journal, rules, journal.account.referred_by)
         grants.grant(
             journal,
             rules,

@@ -1,6 +1,6 @@
 """Points for registering, and what is known of a customer: segments and who referred them."""
 
-from loyalty_stream.domain import campaign_awards, grants
+from loyalty_stream.domain import campaign_awards, grants, referral
 from loyalty_stream.domain.events import KeyNote, RegistrationNote, SegmentNote
 from loyalty_stream.domain.facts import CustomerRegistered, CustomerUpdated
 from loyalty_stream.domain.journal import Journal
@@ -20,6 +20,8 @@ def decide_customer_registered(journal: Journal, fact: CustomerRegistered, rules
     campaign_awards.award_event(
         journal, rules, "registration", segments=data.segments, registered_at=journal.at
     )
+    if journal.account.first_order:
+        referral.tell(journal, rules, referred_by or "")
 
 
 def decide_customer_updated(journal: Journal, fact: CustomerUpdated, _rules: Rules) -> None:

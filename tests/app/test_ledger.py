@@ -404,3 +404,58 @@ def test_the_codec_gives_back_what_it_was_given() -> None:
     entry = EntryCodec().decode(EntryCodec().encode(Entry(account, 77)))
     assert entry.account == account
     assert entry.scheduled is None  # the timer may have moved on since
+
+
+# -- our own commands -----------------------------------------------------------------------------------
+
+REFERRING = msgspec.structs.replace(given.PLAIN, referrer_points=200)
+
+
+def test_a_referrers_reward_goes_out_on_the_referrers_partition():
+    customer, referrer = "c-1", "c-2"
+    partitions = 7
+    here, there = (partition_of(name.encode(), partitions) for name in (customer, referrer))
+    assert here != there
+    partition = Partition(REFERRING, partitions=partitions, number=here)
+    partition.take(given.registered("r-1", "2026-01-15 09:00", referred_by=referrer))
+    partition.take(given.order_paid("o-1", "2026-01-15 10:00"))
+    partition.take(given.order_paid("o-2", "2026-01-15 11:00"))
+    sent = [each for each in partition.context.written() if each[0] == "points-commands"]
+    ((topic, number, [(key, value, _)]),) = sent
+    assert (topic, number, key) == ("points-commands", there, b"c-2")
+    assert msgspec.json.decode(value or b"") == {
+        "specversion": "1.0",
+        "id": "referral:c-1:granted",
+        "source": "loyalty-stream",
+        "type": "grant-points",
+        "subject": "c-2",
+        "time": "2026-01-15T10:00:00+08:00",
+        "data": {"grant_id": "referral:c-1", "points": 200, "reason": "referral"},
+    }
+    other = Partition(REFERRING, partitions=partitions, number=there)
+    (event,) = other.take_record("points-commands", key, value)
+    assert (event.subject, event.type, event.data.points) == ("c-2", "point-granted", 200)
+    assert other.take_record("points-commands", key, value) == []
+    assert other.letters() == []
+
+
+def test_an_own_command_is_never_too_old():
+    partition = Partition(REFERRING)
+    partition.take(given.order_paid("o-1", "2029-12-01 10:00", subject="c-2"))
+    own = given.grant_points("g", "2026-01-15 10:00", 200, source="loyalty-stream", subject="c-2")
+    assert [event.type for event in partition.take(own)] == ["point-granted", "point-expired"]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        msgspec.structs.replace(given.order_paid("o-1", "2026-01-15 10:00"), source="loyalty-stream"),
+        msgspec.structs.replace(given.adjust_points("a-1", "2026-01-15 10:00", 5), source="loyalty-stream"),
+        msgspec.structs.replace(given.hold_points("h-1", "2026-01-15 10:00", 5), source="loyalty-stream"),
+    ],
+)
+def test_nothing_else_may_claim_to_be_ours(fact):
+    partition = Partition(REFERRING)
+    assert partition.take(fact) == []
+    ((_, _, said),) = partition.letters()
+    assert said.reason == "out_of_range"

@@ -446,3 +446,44 @@ def test_balances_are_those_of_the_events_of_a_history(programme: Path) -> None:
         for entry in run(programme, *lines, balances=True).lines
     }
     assert told == last
+
+
+# -- what a line sets off in other accounts -------------------------------------------------------------
+
+
+def test_a_referrers_reward_is_there_before_the_next_line(programme: Path) -> None:
+    programme.write_text(PROGRAMME + "[earning.referral]\nreferrer_points = 200\n", encoding="utf-8")
+    result = run(
+        programme,
+        line(given.registered("r-1", "2026-01-15 09:00", referred_by="c-2")),
+        line(given.order_paid("o-1", "2026-01-15 10:00")),
+        line(given.hold_points("h-1", "2026-01-15 10:00", 200, subject="c-2")),
+        line(given.order_paid("o-2", "2026-01-15 11:00")),
+    )
+    assert (result.status, result.err) == (0, [])
+    assert result.brief == [
+        ("account-noted", "c-1", 0),
+        ("point-granted", "c-1", 100),
+        ("account-noted", "c-1", 0),
+        ("point-granted", "c-2", 200),
+        ("point-held", "c-2", 200),
+        ("point-released", "c-2", 200),
+        ("point-granted", "c-1", 100),
+    ]
+    assert result.lines[3]["data"]["cause"] == {"source": "loyalty-stream", "id": "referral:c-1:granted"}
+
+
+def test_the_tier_is_in_the_balances(programme: Path) -> None:
+    levels = '[tiers]\nlevels = [ {name = "silver", from = 100, multiplier = "1.5"} ]\n'
+    programme.write_text(PROGRAMME + levels, encoding="utf-8")
+    result = run(
+        programme,
+        order_line(1),
+        order_line(2),
+        line(given.order_paid("o-3", "2026-01-15 10:00", 9900, subject="c-2")),
+        balances=True,
+    )
+    assert [(each["customer"], each["tier"], each["available"]) for each in result.lines] == [
+        ("c-1", "silver", 250),
+        ("c-2", None, 99),
+    ]

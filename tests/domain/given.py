@@ -17,6 +17,8 @@ from loyalty_stream.domain.events import Balance, PointEvent, PointEventData
 from loyalty_stream.domain.facts import (
     ActivityAttended,
     ActivityAttendedData,
+    AdjustPoints,
+    AdjustPointsData,
     CheckedIn,
     CheckedInData,
     ConfirmHold,
@@ -28,6 +30,8 @@ from loyalty_stream.domain.facts import (
     EraseCustomerData,
     GamePlayed,
     GamePlayedData,
+    GrantPoints,
+    GrantPointsData,
     HoldPoints,
     HoldPointsData,
     HoldRef,
@@ -185,6 +189,26 @@ def erase_customer(fact_id: str, at: str, *, request_id: str = "", subject: str 
     data = EraseCustomerData(request_id=request_id or fact_id)
     return EraseCustomer(
         specversion="1.0", id=fact_id, source=SOURCE, subject=subject, time=moment(at), data=data
+    )
+
+
+def adjust_points(
+    fact_id: str, at: str, points: int, *, adjustment_id: str = "", subject: str = "c-1"
+) -> AdjustPoints:
+    data = AdjustPointsData(
+        adjustment_id=adjustment_id or fact_id, points=points, reason="goodwill", operator="ann"
+    )
+    return AdjustPoints(
+        specversion="1.0", id=fact_id, source=SOURCE, subject=subject, time=moment(at), data=data
+    )
+
+
+def grant_points(
+    fact_id: str, at: str, points: int, *, grant_id: str = "", source: str = SOURCE, subject: str = "c-1"
+) -> GrantPoints:
+    data = GrantPointsData(grant_id=grant_id or fact_id, points=points, reason="contest")
+    return GrantPoints(
+        specversion="1.0", id=fact_id, source=source, subject=subject, time=moment(at), data=data
     )
 
 
