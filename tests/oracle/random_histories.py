@@ -245,7 +245,7 @@ class Historian:
 
     def command(self):
         pick = self.random.choice
-        kind = self.random.randrange(3)
+        kind = self.random.randrange(3 if "refunds" in self.parts else 2)
         if kind == 0:
             self.add(
                 facts.AdjustPoints,

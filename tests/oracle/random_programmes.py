@@ -55,7 +55,7 @@ PARTS = frozenset(
     }
 )
 """What a random programme and its history may use."""
-AT_WORK = frozenset({"orders", "tiers", "erasure"})
+AT_WORK = frozenset({"orders", "tiers", "erasure", "campaigns", "commands"})
 """What of them the ledger does, and so what is compared."""
 
 
@@ -191,7 +191,7 @@ def campaign(random, number, parts, extra):
         commitment = hashlib.sha256(SEEDS[f"camp-{number}"].encode()).hexdigest()
         draw = Draw((Prize("set", pick([1, 2])),), commitment, pick([0, 10]))
         awards += [Award(draw_entries=pick([1, 2]))] * 2 + [Award()] * 2
-    if extra.get("rewards"):
+    if "gifts" in parts:
         awards += [Award(gift="mug")]
     award = pick(awards)
     multiplies = award.multiplier is not None
@@ -216,9 +216,9 @@ def campaign(random, number, parts, extra):
         if trigger in ("purchase", "review") and random.random() < 0.3
         else frozenset(),
         minimum_amount=minimum,
-        accumulate=bool(minimum) and not multiplies and random.random() < 0.5,
+        accumulate=bool(minimum) and random.random() < 0.5,
         per_customer_limit=pick([0, 0, 1, 2, 3]),
-        budget_points=0 if not (award.points or multiplies) else pick([0, 0, 40, 100]),
+        budget_points=pick([0, 0, 40, 100]) if "budgets" in parts and (award.points or multiplies) else 0,
         stacking=pick(["stack", "stack", "stack", "best", "best", "exclusive"]),
         priority=pick([10, 10, 5]),
         draw=draw,

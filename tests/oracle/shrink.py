@@ -40,9 +40,18 @@ def shrunk(rules, facts, found):
                     facts, found = fewer, still
                 else:
                     at += size
+        for simpler in fewer_campaigns(rules):
+            if (still := difference(simpler, facts)) is not None:
+                rules, found = simpler, still
+                break
         for name, value in SIMPLER.items():
             if getattr(rules, name) != value:
                 simpler = replace(rules, **{name: value})
                 if (still := difference(simpler, facts)) is not None:
                     rules, found = simpler, still
     return rules, facts, found
+
+
+def fewer_campaigns(rules):
+    for campaign in rules.campaigns:
+        yield replace(rules, campaigns=tuple(each for each in rules.campaigns if each is not campaign))

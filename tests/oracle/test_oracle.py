@@ -34,7 +34,7 @@ def report(rules, facts, found, number):
 
 
 def is_told(rules, name):
-    return name not in SIMPLER or getattr(rules, name) != SIMPLER[name]
+    return name != "book" and getattr(rules, name) != SIMPLER.get(name)
 
 
 def test_the_oracle_and_the_ledger_agree():

@@ -6,7 +6,6 @@ From DOMAIN.md, Campaigns and Budget: everything is asked of the lists of orders
 from fractions import Fraction
 
 from plain import orders
-from plain.book import told
 
 
 class Campaigns:
@@ -25,26 +24,17 @@ class Campaigns:
         newest = max(told, key=lambda each: (each.effective_at_ms, told.index(each)), default=None)
         return newest if hasattr(newest, "award") else None
 
-    def matching(self, book, trigger, at, lines=None, sku=None):
-        ids = sorted({each.id for each in self.versions})
+    def live(self, trigger, at):
+        """What is published for the trigger at this time, by priority then id."""
+        ids = {each.id for each in self.versions}
         found = [self.version(campaign_id, at) for campaign_id in ids]
-        found = [each for each in found if each is not None and each.trigger == trigger]
-        found = [each for each in found if self.matches(each, book, at, lines, sku)]
+        found = [
+            each
+            for each in found
+            if each is not None and each.trigger == trigger and each.starts_at_ms <= at < each.ends_at_ms
+        ]
+        found = [each for each in found if gives(each.award)]
         return sorted(found, key=lambda each: (each.priority, each.id))
-
-    def matches(self, campaign, book, at, lines, sku):
-        limit = campaign.per_customer_limit
-        if not campaign.starts_at_ms <= at < campaign.ends_at_ms or not self.is_for(campaign.audience, book):
-            return False
-        if limit and self.had(book, campaign) >= limit:
-            return False
-        if lines is None:
-            return not campaign.include_skus or sku in campaign.include_skus
-        included = self.included(campaign, lines)
-        spend = sum(line["net"] for line in included)
-        if not included:
-            return False
-        return bool(campaign.accumulate) or spend >= campaign.minimum_amount
 
     def is_for(self, audience, book):
         registered = book.registered_at
@@ -53,134 +43,204 @@ class Campaigns:
             and (not audience.segments or bool(audience.segments & set(book.segments)))
             and (
                 not audience.registered_after_ms
-                or (registered is not None and registered >= audience.registered_after_ms)
+                or (registered is not None and registered > audience.registered_after_ms)
             )
         )
-
-    def included(self, campaign, lines):
-        return [line for line in lines if not campaign.include_skus or line["sku"] in campaign.include_skus]
 
     def had(self, book, campaign):
         """How many awards the customer has of it, those taken back not counted."""
         return sum(award["count"] for award in book.awards if award["campaign"].id == campaign.id)
 
-    # -- purchases -------------------------------------------------------------------------------------
+    def within_limit(self, book, campaign, count):
+        limit = campaign.per_customer_limit
+        return min(count, max(limit - self.had(book, campaign), 0)) if limit else count
 
-    def purchase(self, book, order, earn):
-        matching = self.matching(book, "purchase", order["at"], order["lines"])
-        chosen, alone = self.chosen(book, order, matching)
+    # -- which of them count ---------------------------------------------------------------------------
+
+    def other(self, book, trigger, fact):
+        """An event that is no order."""
+        sku = getattr(fact.data, "sku", None)
+        matches = [
+            {"campaign": each, "count": 1, "points": each.award.points}
+            for each in self.live(trigger, book.at)
+            if self.is_for(each.audience, book)
+            and self.within_limit(book, each, 1)
+            and (not each.include_skus or sku in each.include_skus)
+        ]
+        for match in self.chosen(matches):
+            self.award(book, match, None)
+
+    def purchase(self, book, order, earn, first):
+        matches, counts = [], {}
+        for campaign in self.live("purchase", order["at"]):
+            lines = [
+                each
+                for each in order["lines"]
+                if not campaign.include_skus or each["sku"] in campaign.include_skus
+            ]
+            if not lines or not self.is_for(campaign.audience, book):
+                continue
+            if campaign.accumulate:
+                counts[campaign.id] = lines
+            count = self.reached(book, campaign, lines)
+            if count:
+                matches.append({"campaign": campaign, "count": count, "lines": lines})
+        matches = self.told(order, matches)
+        chosen = self.chosen(matches)
+        alone = [each for each in chosen if each["campaign"].stacking == "exclusive"]
+        if alone:
+            only = alone[0]["campaign"].id
+            counts = {name: lines for name, lines in counts.items() if name == only}
+        order["counts"] = counts
         if not alone:
             earn()
-        multiplied = []
-        for campaign in chosen:
-            if campaign.award.multiplier is not None:
-                multiplied.append(campaign)
-                self.extra(book, order, campaign, multiplied)
+        first()
+        for match in self.told(order, chosen, at_work=True):
+            if match["campaign"].award.multiplier is not None:
+                self.multiply(book, match, order)
             else:
-                self.award(book, campaign, self.count(book, campaign), order)
+                self.award(book, match, order)
 
-    def chosen(self, book, order, matching):
-        """Those that count, in order of priority; and whether an exclusive one counts alone."""
-        exclusive = [each for each in matching if each.stacking == "exclusive"]
+    def chosen(self, matches):
+        """The first exclusive one alone; else all that stack, and the one of the best that gives most."""
+        exclusive = [each for each in matches if each["campaign"].stacking == "exclusive"]
         if exclusive:
-            return exclusive[:1], True
-        best = [each for each in matching if each.stacking == "best"]
-        best.sort(key=lambda each: -self.worth(book, order, each))
-        count = [each for each in matching if each.stacking == "stack"] + best[:1]
-        return sorted(count, key=lambda each: (each.priority, each.id)), False
+            return exclusive[:1]
+        best = [each for each in matches if each["campaign"].stacking == "best"]
+        most = max(best, key=lambda each: each["points"], default=None)
+        return [each for each in matches if each["campaign"].stacking == "stack" or each is most]
 
-    def worth(self, book, order, campaign):
-        """What it gives in points before cuts; gifts and entries give 0."""
-        if campaign.award.multiplier is not None:
-            return self.by_rules(order, [campaign]) - self.by_rules(order, [])
-        if order is None:
-            return campaign.award.points
-        return campaign.award.points * self.count(book, campaign)
-
-    def count(self, book, campaign):
-        """How many awards an order brings."""
-        count = 1
+    def reached(self, book, campaign, lines):
+        """How many awards an order reaches with these lines of it, within the limit per customer."""
+        minimum, spend = campaign.minimum_amount, sum(line["net"] for line in lines)
         if campaign.accumulate:
-            spend = sum(
-                line["net"] - line["refunded"]
-                for each in book.orders
-                if campaign.starts_at_ms <= each["at"] < campaign.ends_at_ms
-                for line in self.included(campaign, each["lines"])
-            )
-            reached = spend // campaign.minimum_amount if campaign.minimum_amount else 1
-            count = max(reached - self.had(book, campaign), 0)
-        limit = campaign.per_customer_limit
-        return min(count, limit - self.had(book, campaign)) if limit else count
+            spend += self.spent(book, campaign)
+        if campaign.accumulate and minimum and campaign.award.multiplier is None:
+            count = max(spend // minimum - self.had(book, campaign), 0)
+        else:
+            count = 1 if spend >= minimum else 0
+        return self.within_limit(book, campaign, count)
 
-    def by_rules(self, order, multiplying):
-        """The points that the purchase rules give for the order under these multipliers."""
-        total = 0
-        for rule in self.rules.purchase:
-            exact = self.exact(order, rule, multiplying)
-            if exact is not None:
-                total += orders.rounded(exact, rule.rounding)
-        return total
+    def spent(self, book, campaign):
+        """What of earlier orders counts, less what was refunded of it."""
+        lines = [line for each in book.orders for line in each.get("counts", {}).get(campaign.id, ())]
+        return sum(line["net"] - line["refunded"] for line in lines)
 
-    def exact(self, order, rule, multiplying):
+    # -- multipliers -----------------------------------------------------------------------------------
+
+    def told(self, order, matches, *, at_work=False):
+        """Each match with what it gives before cuts: a multiplier what it adds to those before it that stack.
+
+        Once it is chosen which are `at_work`, the one of the best counts among those before, too.
+        """
+        before, told = [], []
+        for match in matches:
+            campaign = match["campaign"]
+            if campaign.award.multiplier is None:
+                told.append({**match, "points": campaign.award.points * match["count"]})
+                continue
+            alone = campaign.stacking == "exclusive"
+            extras = [self.extra(order, rule, before, match, alone) for rule in self.rules.purchase]
+            extras = [extra for extra in extras if extra is not None and extra["points"] > 0]
+            if extras:
+                told.append({**match, "extras": extras, "points": sum(each["points"] for each in extras)})
+            if campaign.stacking == "stack" or at_work:
+                before.append(match)
+        return told
+
+    def extra(self, order, rule, before, match, alone):
+        """What a multiplier adds to one purchase rule; all of it where it counts alone, without the rules."""
         lines = [line for line in order["lines"] if orders.in_scope(rule, line)]
         amount = "net" if rule.basis == "net" else "gross"
         if not lines or sum(line[amount] for line in lines) < rule.minimum_amount:
             return None
-        exact = Fraction(0)
-        for line in lines:
-            points = line[amount] * rule.points / rule.per_amount * orders.tier_multiplier(self.rules, order)
-            for campaign in multiplying:
-                if any(line is each for each in self.included(campaign, order["lines"])):
-                    points *= campaign.award.multiplier
-            exact += points
-        return exact
+        own = [line for line in lines if any(line is each for each in match["lines"])]
+        if alone:
+            with_it, without = self.exact(order, rule, own, [match]), Fraction(0)
+        else:
+            with_it, without = (self.exact(order, rule, lines, each) for each in ([*before, match], before))
+        points = orders.rounded(with_it, rule.rounding) - orders.rounded(without, rule.rounding)
+        base = sum(line[amount] for line in own)
+        return {"rule": rule, "points": points, "exact": with_it - without, "lines": own, "base_amount": base}
 
-    def extra(self, book, order, campaign, multiplied):
-        """What a multiplier adds to what the rules give with those before it."""
-        points = self.by_rules(order, multiplied) - self.by_rules(order, multiplied[:-1])
-        if points > 0:
-            self.grant(book, campaign, points, 1, order, {"kind": "whole"})
+    def exact(self, order, rule, lines, multiplying):
+        total = Fraction(0)
+        for line in lines:
+            points = line["net" if rule.basis == "net" else "gross"] * rule.points / rule.per_amount
+            points *= orders.tier_multiplier(self.rules, order)
+            for match in multiplying:
+                if any(line is each for each in match["lines"]):
+                    points *= match["campaign"].award.multiplier
+            total += points
+        return total
 
     # -- awards ----------------------------------------------------------------------------------------
 
-    def other(self, book, trigger, fact):
-        sku = getattr(fact.data, "sku", None)
-        matching = self.matching(book, trigger, book.at, sku=sku)
-        for campaign in self.chosen(book, None, matching)[0]:
-            if campaign.award.multiplier is None:
-                self.award(book, campaign, 1, None)
+    def multiply(self, book, match, order):
+        """A grant for each rule that it adds to; together they are one award."""
+        campaign = match["campaign"]
+        award = {"campaign": campaign, "count": 1, "order": order, "grants": []}
+        book.awards.append(award)
+        for extra in match["extras"]:
+            back = {
+                "kind": "exact",
+                "exact": extra["exact"],
+                "rounding": extra["rule"].rounding,
+                "lines": extra["lines"],
+            }
+            back["award"] = award
+            self.grant(
+                book,
+                campaign,
+                extra["points"],
+                order,
+                back,
+                exact=extra["exact"],
+                base_amount=extra["base_amount"],
+            )
 
-    def award(self, book, campaign, count, order):
-        if not count:
-            return
-        award = campaign.award
-        if award.points:
-            back = {"kind": "minimum", "campaign": campaign}
-            self.grant(book, campaign, award.points * count, count, order, back)
-        else:
-            book.awards.append({"campaign": campaign, "count": count, "order": order, "lot": None})
-            if award.draw_entries:
-                for _ in range(award.draw_entries * count):
-                    book.say("draw-entered", campaign_id=campaign.id)
-            elif award.gift:
-                book.say("reward-issued", reward_id=award.gift, quantity=count, campaign_id=campaign.id)
+    def award(self, book, match, order):
+        campaign, count = match["campaign"], match["count"]
+        award = {"campaign": campaign, "count": count, "order": order, "grants": []}
+        book.awards.append(award)
+        if campaign.award.points:
+            back, base = None, None
+            if order is not None:
+                base = sum(line["net"] for line in match["lines"])
+                kind = "spend" if campaign.accumulate else "minimum"
+                back = {
+                    "kind": kind,
+                    "minimum": max(campaign.minimum_amount, 1),
+                    "lines": match["lines"],
+                    "award": award,
+                }
+            self.grant(book, campaign, campaign.award.points * count, order, back, base_amount=base)
+        for _ in range(campaign.award.draw_entries * count):
+            book.say("draw-entered", campaign_id=campaign.id)
+        if campaign.award.gift:
+            book.say("reward-issued", reward_id=campaign.award.gift, quantity=count, campaign_id=campaign.id)
 
-    def grant(self, book, campaign, points, count, order, back):
+    def grant(self, book, campaign, points, order, back, **told):
         """Grant what the budget leaves."""
         allowed = points
         if campaign.budget_points:
             allowed = min(points, campaign.budget_points - self.given.get(campaign.id, 0))
         self.given[campaign.id] = self.given.get(campaign.id, 0) + allowed
-        told = {"campaign": campaign.id, "version": campaign.version, "cut": allowed < points}
+        told = {"campaign": campaign.id, "version": campaign.version, "cut": allowed < points, **told}
         rule = f"campaign:{campaign.id}"
         if order is None:
-            lot = book.grant(allowed, rule, **told)
+            book.grant(allowed, rule, **told)
         else:
-            lot = orders.grant_for(book, order, allowed, rule, back, **told)
-        book.awards.append({"campaign": campaign, "count": count, "order": order, "lot": lot})
+            orders.grant_for(book, order, allowed, rule, back, **told)
 
     def undo(self, book, order):
-        """After a refund: awards whose spend is no longer there go back."""
+        """After a refund: an award is gone when all that it gave was taken back; spend that is gone takes awards back."""
+        for award in list(book.awards):
+            if award["order"] is order:
+                grants = [each for each in order["earned"] if each.get("award") is award]
+                if grants and all(each["revoked"] == each["points"] for each in grants):
+                    book.awards.remove(award)
 
 
-__all__ = ["Campaigns", "told"]
+def gives(award):
+    return bool(award.points or award.multiplier is not None or award.draw_entries or award.gift)

@@ -29,7 +29,7 @@ def adjusted(book, fact, _world):
         return
     if data.points > 0:
         book.ids.add(("adjustment", data.adjustment_id))
-        book.grant(data.points, "adjustment")
+        book.grant(data.points, "adjust-points")
     elif -data.points > book.available():
         book.reject("adjust-points", data.adjustment_id, "insufficient_points")
     else:
@@ -39,7 +39,7 @@ def adjusted(book, fact, _world):
 
 def granted(book, fact, _world):
     if once(book, "grant", fact.data.grant_id):
-        book.grant(fact.data.points, "grant")
+        book.grant(fact.data.points, "grant-points")
 
 
 def review_removed(book, fact, _world):

@@ -92,9 +92,12 @@ def apply_paid(book, fact, world):
     if data.hold_id is not None:
         book.spend_on_order(data.hold_id, cash, order)
     order["tier"] = book.tier
-    world.campaigns.purchase(book, order, lambda: [earn(book, order, rule, data) for rule in rules.purchase])
-    if stands(order) and not any(each["first"] for each in before):
-        make_first(book, order, world)
+    world.campaigns.purchase(
+        book,
+        order,
+        earn=lambda: [earn(book, order, rule) for rule in rules.purchase],
+        first=lambda: make_first(book, order, world) if is_first(order, before) else None,
+    )
     world.tiers.earned(book)
     for early in [
         each for each in book.waiting if each["kind"] != "paid" and each["order_id"] == data.order_id
@@ -118,6 +121,10 @@ def net(order):
     return sum(line["net"] for line in order["lines"])
 
 
+def is_first(order, before):
+    return stands(order) and not any(each["first"] for each in before)
+
+
 def make_first(book, order, world):
     order["first"] = True
     points = book.rules.first_purchase_points
@@ -133,7 +140,7 @@ def in_scope(rule, line):
     return line["category"] not in rule.exclude_categories and line["sku"] not in rule.exclude_skus
 
 
-def earn(book, order, rule, _data):
+def earn(book, order, rule):
     """One purchase rule: its points, rounded once, and the bonus of its thresholds."""
     lines = [line for line in order["lines"] if in_scope(rule, line)]
     if not lines:
@@ -310,6 +317,10 @@ def stays(order, earned):
     base = sum(line["net"] for line in earned["lines"])
     remains = base - sum(line["refunded"] for line in earned["lines"])
     share = Fraction(remains, base) if base else Fraction(1)
+    if earned["kind"] == "spend":
+        return earned["points"] - earned["revoked"]
+    if earned["kind"] == "minimum":
+        return earned["points"] if remains >= earned["minimum"] else 0
     if earned["kind"] == "exact":
         return rounded(earned["exact"] * share, earned["rounding"])
     rule = earned["rule"]

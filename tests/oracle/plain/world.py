@@ -78,6 +78,8 @@ class World:
         self.falls_after = 0
         """Tiers were looked at up to this instant."""
         self.books = {}
+        self.to_do = []
+        """What a line sets off in other accounts: done before the next line."""
         self.tiers = Tiers(rules)
         self.campaigns = Campaigns(rules, self)
 
@@ -91,6 +93,8 @@ class World:
             return [], True
         self.advance(at)
         bad = self.apply(fact, at)
+        while self.to_do:
+            self.reward(*self.to_do.pop(0))
         made = [
             event for customer, book in self.books.items() for event in book.events[before.get(customer, 0) :]
         ]
@@ -136,11 +140,18 @@ class World:
             return
         if any(order["first"] for order in book.orders):
             book.referral_paid = True
-            referrer = self.book(book.referred_by)
-            mine, at, now = referrer.cause, book.at, book.now
-            referrer.begin(OWN, f"referral:{book.customer}", at, now)
-            referrer.grant(points, "grant")
-            referrer.cause = mine
+            self.to_do.append((book.referred_by, f"referral:{book.customer}", points, book.at))
+
+    def reward(self, referrer, grant_id, points, at):
+        """The command that pays a referrer, in the referrer's own account."""
+        book = self.book(referrer)
+        book.begin(OWN, grant_id, at, self.clock)
+        if book.erased:
+            book.reject("grant-points", grant_id, "account_erased")
+            return
+        book.grant(points, "grant-points")
+        self.expire_passed(book, self.clock, at)
+        self.settle(book)
 
     # -- time ------------------------------------------------------------------------------------------
 
