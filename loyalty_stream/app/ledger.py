@@ -10,11 +10,19 @@ from typing import Final, get_args
 
 from loyalty_stream import __version__
 from loyalty_stream.app.settings import INPUTS, Settings
-from loyalty_stream.domain import decide, expiry, purchase, referral
+from loyalty_stream.domain import decide, expiry, purchase, referral, refunds
 from loyalty_stream.domain.account import Account, imbalance
 from loyalty_stream.domain.calendar import DAY_MS
-from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, PointEvent, ReferralNote
-from loyalty_stream.domain.facts import MAX_AMOUNT, Fact, GrantPoints, Incoming, NotYet, OrderPaid
+from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, Cause, DroppedNote, PointEvent, ReferralNote
+from loyalty_stream.domain.facts import (
+    MAX_AMOUNT,
+    Fact,
+    GrantPoints,
+    Incoming,
+    NotYet,
+    OrderPaid,
+    OrderRefunded,
+)
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Record
 from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
@@ -30,6 +38,8 @@ _DUE: Final = Struct(">q")
 _MOVES_POINTS: Final = frozenset(
     name for kind, name in EVENT_TYPE.items() if "points" in kind.__struct_fields__
 )
+NO_OFFSET: Final = -1
+"""Of a dead letter whose record had been applied, as waiting, before it proved wrong."""
 _NOT_YET: Final = frozenset(get_args(NotYet))
 
 
@@ -74,6 +84,7 @@ class Counts:
         "events_out",
         "points",
         "rejections",
+        "unmatched",
         "violations",
     )
 
@@ -84,6 +95,7 @@ class Counts:
         self.rejections: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
         self.duplicates = 0
+        self.unmatched = 0
         self.violations = 0
 
 
@@ -98,6 +110,7 @@ class LedgerStage:
         self.partitions = partitions
         self.kinds = {settings.topic(kind): kind for kind in INPUTS}
         self.events_topic = settings.topic("points-events")
+        self.orders_topic = settings.topic("orders")
         self.dead_letters_topic = settings.topic("dead-letters")
         self.commands_topic = settings.topic("points-commands")
         self.changelog = settings.changelog
@@ -255,7 +268,19 @@ class LedgerProcessor:
                 Reason.TOO_OLD,
                 f"`$.time`: more than {rules.retention_ms // DAY_MS} days before the latest event",
             )
+        if fact.__class__ is OrderRefunded:
+            return self._beyond(entry, event)
         return None
+
+    def _beyond(self, entry: Entry | None, event: wire.Decoded) -> tuple[Reason, str] | None:
+        """Why a refund is more than is left of its order, or None; not asked again of one that was applied."""
+        fact = event.fact
+        assert isinstance(fact, OrderRefunded)
+        account = None if entry is None else entry.account
+        if account is not None and decide.is_known(account, fact):
+            return None
+        why = refunds.excess(account, fact.data)
+        return None if why is None else (Reason.REFUSED_REFUND, why)
 
     def _next_due(self, entry: Entry) -> int:
         due = expiry.next_due(entry.account, self._rules)
@@ -279,10 +304,12 @@ class LedgerProcessor:
                 self._reward_referrer(event, data.note)
             if due < sooner:  # noqa: PLR1730 - min() costs a call on the hot path
                 sooner = due
-            if kind == "command-rejected":
-                counts.rejections[data.code] += 1  # type: ignore[union-attr]  # as its type says
-            elif kind in _MOVES_POINTS:
+            if kind in _MOVES_POINTS:
                 points[kind] += data.points  # type: ignore[union-attr]  # as the set's name says
+            elif kind == "command-rejected":
+                counts.rejections[data.code] += 1  # type: ignore[union-attr]  # as its type says
+            elif isinstance(data.note, DroppedNote):
+                self._dropped(key, event, data.note)
         if entry.scheduled is None or sooner < entry.scheduled:
             due = self._next_due(entry)
             if entry.scheduled is None or due < entry.scheduled:
@@ -302,6 +329,20 @@ class LedgerProcessor:
         )
         partition = partition_of(key, self._stage.partitions)
         self._context.emit(self._stage.commands_topic, partition, key, command)
+
+    def _dropped(self, key: bytes, event: PointEvent, note: DroppedNote) -> None:
+        """Count an event of an order that waited in vain; set a refund aside that turned out too large.
+
+        Of a record that waited in the account only its text is left: the dead letter names no offset.
+        """
+        if note.event is not None and note.why is not None:
+            place = Place(self._stage.orders_topic, self._partition, NO_OFFSET, None)
+            text = note.event.encode()
+            letter = dead_letter(key, text, place, Reason.REFUSED_REFUND, note.why, __version__)
+            self._dead((letter.key, letter.value, letter.headers))
+            self._counts.dead_letters[Reason.REFUSED_REFUND] += 1
+        elif isinstance(event.data.cause, Cause) and event.data.cause.source == SOURCE:
+            self._counts.unmatched += 1
 
     def _set_aside(self, topic: str, record: Record, reason: Reason, message: str) -> None:
         place = Place(topic, self._partition, record.offset, record.timestamp)

@@ -32,6 +32,11 @@ class Metrics(CountSink):
         self._in = Counter("loyalty_events_in", "Facts and commands applied, by type", ["type"], registry=r)
         self._out = Counter("loyalty_events_out", "Point events published, by type", ["type"], registry=r)
         self._duplicates = Counter("loyalty_duplicates", "Facts seen before, changing nothing", registry=r)
+        self._unmatched = Counter(
+            "loyalty_events_unmatched",
+            "Refunds, cancellations and completions whose payment never came within the retention",
+            registry=r,
+        )
         self._points = Counter("loyalty_points", "Points moved, by the type of event", ["type"], registry=r)
         self._rejected = Counter(
             "loyalty_commands_rejected", "Commands rejected, by code", ["code"], registry=r
@@ -104,6 +109,7 @@ class Metrics(CountSink):
             for label, count in values.items():
                 metric.labels(label).inc(count)
         self._duplicates.inc(counts.duplicates)
+        self._unmatched.inc(counts.unmatched)
 
     def violation(self) -> None:
         self._violations.inc()

@@ -81,6 +81,8 @@ class Earned(Struct, array_like=True, gc=False):
     """The positions of the lines that it counts; empty: all."""
     gross: int = 0
     """B, where it is not the net of the lines: goods before discounts and points, in minor units."""
+    earned_at: int = 0
+    """When it was granted, where that is not when its order was paid (the bonus of the first purchase passes on)."""
 
 
 class Counted(Struct, array_like=True, gc=False):
@@ -132,6 +134,14 @@ class Order(Struct, array_like=True, gc=False):
         return sum([line.net - line.refunded for line in self.lines])
 
 
+class Review(Struct, array_like=True, gc=False):
+    """What a review was granted, to take it back when it is removed."""
+
+    grant_id: str
+    points: int
+    earned_at: int
+
+
 class Waiting(Struct, array_like=True, gc=False):
     """An event of an order that came too early, as its JSON text.
 
@@ -143,6 +153,8 @@ class Waiting(Struct, array_like=True, gc=False):
     due_at: int
     event: str
     order_id: str = ""
+    earlier: int = 1
+    """How many events its cause had made before it waited, and with its waiting note."""
 
 
 class Participation(Struct, array_like=True, gc=False):
@@ -206,6 +218,9 @@ class Account(Struct, array_like=True, gc=False):
     """When the customer last earned or spent and so moved all dates, under expiry by inactivity (`grants`)."""
     idle_until: int = 0
     """The date that all points got then."""
+
+    reviews: dict[bytes, Review] = field(default_factory=dict)
+    """Those that were granted points and not removed, by their business key (`reviews`)."""
 
 
 def imbalance(account: Account) -> int:

@@ -10,16 +10,18 @@ from loyalty_stream.domain import (
     adjustments,
     calendar,
     check_ins,
+    completion,
     erasure,
     expiry,
     holds,
     identity,
     purchase,
+    refunds,
     registration,
+    resuming,
     retention,
     reviews,
     shares,
-    waiting,
 )
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
 from loyalty_stream.domain.events import AccountNoted, Cause, PointEvent, PointGranted
@@ -31,13 +33,18 @@ from loyalty_stream.domain.facts import (
     CustomerRegistered,
     CustomerUpdated,
     EraseCustomer,
+    Fact,
     GamePlayed,
     GrantPoints,
     HoldPoints,
     Incoming,
+    OrderCancelled,
+    OrderCompleted,
     OrderPaid,
+    OrderRefunded,
     ReleaseHold,
     ReviewPublished,
+    ReviewRemoved,
     ShareCompleted,
     SurveySubmitted,
 )
@@ -45,7 +52,13 @@ from loyalty_stream.domain.journal import Journal, open_journal
 from loyalty_stream.domain.retention import too_old
 from loyalty_stream.domain.rules import Rules
 
-__all__ = ["apply", "too_old"]
+__all__ = ["apply", "is_known", "too_old"]
+
+
+def is_known(account: Account, fact: Fact) -> bool:
+    """Whether the account remembers the fact, so that it changes nothing."""
+    digest = identity.digest(fact.subject, fact.source, fact.id)
+    return identity.remembers(account.keys, digest[: identity.KEY_BYTES])
 
 
 def apply(
@@ -85,13 +98,16 @@ def apply(
     if quiet and at + rules.expiry.quiet_ms > now:
         for event in made:
             kind = event.data.__class__
-            quiet = quiet and (kind is PointGranted or (kind is AccountNoted and not account.waiting))
+            quiet = quiet and (
+                (kind is PointGranted and not account.pending)
+                or (kind is AccountNoted and not account.waiting)
+            )
     else:
         quiet = False
     if not quiet and expiry.may_be_due(account, rules, now):
         # A late fact can grant or give back points whose date has passed: they are never spent.
         events += expiry.expire_passed(account, subject, now, at)
-        events += expiry.settle(account, subject, rules, now, seen=now)
+        events += expiry.settle(account, subject, rules, now, since=at, seen=now)
     return events
 
 
@@ -101,6 +117,9 @@ def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:
     match fact:
         case OrderPaid():
             purchase.decide_order_paid(journal, fact, rules)
+            if journal.account.waiting:
+                made = journal.close()
+                return made + resuming.payment_seen(journal.account, fact.data.order_id, rules, journal.now)
         case CheckedIn():
             check_ins.decide_checked_in(journal, fact, rules)
         case ShareCompleted():
@@ -109,8 +128,8 @@ def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:
             reviews.decide_review_published(journal, fact, rules)
         case HoldPoints():
             holds.decide_hold_points(journal, fact, rules)
-            waited = waiting.apply_for_hold(journal.account, fact.data.hold_id, rules, journal.now)
-            return journal.close() + waited
+            made = journal.close()
+            return made + resuming.hold_seen(journal.account, fact.data.hold_id, rules, journal.now)
         case ConfirmHold():
             holds.decide_confirm_hold(journal, fact, rules)
         case ReleaseHold():
@@ -131,6 +150,14 @@ def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:
             adjustments.decide_grant_points(journal, fact, rules)
         case EraseCustomer():
             return erasure.decide_erase_customer(journal, fact)
+        case OrderRefunded():
+            refunds.decide_order_refunded(journal, fact, rules)
+        case OrderCompleted():
+            completion.decide_order_completed(journal, fact, rules)
+        case OrderCancelled():
+            refunds.decide_order_cancelled(journal, fact, rules)
+        case ReviewRemoved():
+            reviews.decide_review_removed(journal, fact, rules)
         case _:
             assert_never(fact)
     return journal.close()

@@ -97,13 +97,21 @@ class WaitingNote(Struct, frozen=True, gc=False, tag_field="kind", tag="waiting"
     due_at: datetime
     event: str
     hold_id: str = ""
+    earlier: int = 1
+    """How many events its cause has made when it begins to wait, this one included."""
 
 
-class DroppedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="dropped"):
-    """A waiting event was dropped: nothing it could belong to came within the retention. `waiting` is its stem."""
+class DroppedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="dropped", omit_defaults=True):
+    """An event of an order is not applied. `waiting` is its stem, as which it may have waited.
+
+    A repeat, or nothing that it could belong to came within the retention: without `why`. Or a refund beyond what
+    is left of the order: `why` and `event`, its JSON text, by which it goes to the dead letters.
+    """
 
     order_id: str
     waiting: str
+    why: str | None = None
+    event: str | None = None
 
 
 class RegistrationNote(Struct, frozen=True, gc=False, tag_field="kind", tag="registration"):
@@ -129,6 +137,12 @@ class ReviewNote(Struct, frozen=True, gc=False, tag_field="kind", tag="review"):
     order_id: str | None = None
     earned: bool = True
     """Counts against the daily limit of reviews that earn."""
+
+
+class ReviewRemovedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="review-removed"):
+    """A review was removed, whether it has been published yet or not."""
+
+    review_id: str
 
 
 class ShareNote(Struct, frozen=True, gc=False, tag_field="kind", tag="share"):
@@ -260,6 +274,7 @@ Note: TypeAlias = (
     | RegistrationNote
     | SegmentNote
     | ReviewNote
+    | ReviewRemovedNote
     | ShareNote
     | CheckInNote
     | GameNote

@@ -1,4 +1,4 @@
-"""What falls due by time alone: expiry, its warnings, hold time-outs, orders that waited in vain, tiers that end.
+"""What falls due by time alone: expiry, activation, warnings, time-outs, what waited in vain, tiers that end.
 
 It must not know what time it is: the clock comes in. Each thing that falls due is a cause of its own.
 """
@@ -7,13 +7,12 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Final
 
-from loyalty_stream.domain import calendar, holds, identity, tiers, waiting
+from loyalty_stream.domain import calendar, holds, resuming, tiers
 from loyalty_stream.domain.account import NEVER, Account, Lot
 from loyalty_stream.domain.events import (
-    SOURCE,
     AccountNoted,
-    Cause,
     CommandRejected,
+    PointActivated,
     PointEvent,
     PointEventData,
     PointExpired,
@@ -21,7 +20,7 @@ from loyalty_stream.domain.events import (
     PointGranted,
     TierChanged,
 )
-from loyalty_stream.domain.journal import Journal, open_journal
+from loyalty_stream.domain.journal import open_due
 from loyalty_stream.domain.rules import Expiry, Rules
 
 _SCHEDULING: Final = ("waiting", "tier")
@@ -32,11 +31,13 @@ def next_due(account: Account, rules: Rules) -> int | None:
     """The earliest instant (ms) at which anything falls due, None for never. Held points do not expire."""
     due = NEVER
     for lot in account.lots:
-        if lot.points:
+        if lot.points or lot.pending:
             due = lot.expires_at
             break
     if due != NEVER:
         due = _first_warning(account, rules, due)
+    if account.pending:
+        due = min([due, *[lot.available_at for lot in account.lots if lot.pending]])
     if account.held:
         due = min([due, *[hold.due_at for hold in account.holds.values() if hold.state == "open"]])
     if account.waiting:
@@ -50,9 +51,12 @@ def falls_due_after(data: PointEventData, rules: Rules) -> int:
     """An instant (ms) before which nothing falls due because of this event: a bound that is quickly known."""
     kind = data.__class__  # asked once for every event: a match would look through the classes one by one
     if kind is PointGranted and isinstance(data, PointGranted):
-        if data.expires_at is None:
-            return NEVER
-        return calendar.date_to_ms(data.expires_at) - rules.expiry.longest_notice_ms
+        due = NEVER
+        if data.expires_at is not None:
+            due = calendar.date_to_ms(data.expires_at) - rules.expiry.longest_notice_ms
+        if rules.availability.mode == "delay" and data.available_at is not None:
+            due = min(due, calendar.date_to_ms(data.available_at))
+        return due
     if kind is CommandRejected or (isinstance(data, AccountNoted) and data.kind not in _SCHEDULING):
         return NEVER
     if isinstance(data, TierChanged):
@@ -61,29 +65,35 @@ def falls_due_after(data: PointEventData, rules: Rules) -> int:
 
 
 def may_be_due(account: Account, rules: Rules, now: int) -> bool:
-    """False where first lot, open holds, waiting orders and the tier show at a glance that nothing is due."""
+    """False where lots, open holds, what waits and the tier show at a glance that nothing is due."""
     lots = account.lots
     if lots and lots[0].expires_at - rules.expiry.longest_notice_ms <= now:
         return True
+    if account.pending:
+        for lot in lots:
+            if lot.pending and lot.available_at <= now:
+                return True
     if account.held:
         for hold in account.holds.values():
             if hold.due_at <= now and hold.state == "open":
                 return True
     if account.waiting:
-        for order in account.waiting.values():
-            if order.due_at <= now:
+        for early in account.waiting.values():
+            if early.due_at <= now:
                 return True
     return 0 < account.tier_until <= now
 
 
-def settle(account: Account, subject: str, rules: Rules, now: int, *, seen: int = 0) -> list[PointEvent]:
-    """Do all that has fallen due up to `now`, one instant after the other.
+def settle(
+    account: Account, subject: str, rules: Rules, now: int, *, since: int = 0, seen: int = 0
+) -> list[PointEvent]:
+    """Do all that has fallen due up to `now`, one instant after the other, none before `since` (ms).
 
-    A hold that times out can free points whose warning had been due before: it goes out then, not earlier.
+    A hold that times out, or a refund, can free points whose warning had been due before: it goes out then.
     `seen` is the latest time that the account has seen already, where a late fact makes things fall due before it.
     """
     events: list[PointEvent] = []
-    instant = 0
+    instant = since
     while may_be_due(account, rules, now):
         due = next_due(account, rules)
         if due is None or due > now:
@@ -94,55 +104,73 @@ def settle(account: Account, subject: str, rules: Rules, now: int, *, seen: int 
 
 
 def settle_next(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
-    """Do what falls due at the earliest instant, if that is not after `now`."""
+    """Do what falls due at the earliest instant, if that is not after `now`, and what that brings about then."""
     due = next_due(account, rules)
     if due is None or due > now:
         return []
-    return settle_at(account, subject, rules, due)
+    return settle(account, subject, rules, due, since=due)
 
 
 def settle_at(account: Account, subject: str, rules: Rules, due: int, *, seen: int = 0) -> list[PointEvent]:
     """Do what falls due at `due`: the instant that `next_due` has told, or a later one.
 
-    At one instant points expire first, then warnings go out, then holds time out, then waiting orders are
-    applied, each by id; then the tier ends, unless one of these orders has saved it.
+    At one instant points expire first, then pending ones become available (so none that has expired does), then
+    warnings go out, then holds time out, then what waited is applied or dropped, each by id; then the tier ends,
+    unless one of these orders has saved it.
     """
     events = expire_passed(account, subject, due, due)
+    if account.pending:
+        events += _activate(account, subject, due)
     for date, notice in _warnings_due(account, rules, due):
         events += _warn(account, subject, date, notice, due)
     timed_out = [
         hold_id for hold_id, hold in account.holds.items() if hold.state == "open" and hold.due_at <= due
     ]
     for hold_id in sorted(timed_out):
-        journal = _journal(account, subject, f"{hold_id}:timed-out", due)
+        journal = open_due(account, subject, f"{hold_id}:timed-out", due)
         holds.time_out(journal, hold_id)
         events += journal.events
     late = [(each.order_id, stem) for stem, each in account.waiting.items() if each.due_at <= due]
     for _, stem in sorted(late):
-        events += waiting.apply_waiting(account, stem, rules, max(due, seen))
+        if stem in account.waiting:  # an order that is applied takes along what waited for it
+            events += resuming.time_is_up(account, subject, stem, rules, due, seen=max(due, seen))
     if 0 < account.tier_until <= due:
-        journal = _journal(account, subject, f"tier:{_text(account.tier_until)}:ended", due)
+        journal = open_due(account, subject, f"tier:{_text(account.tier_until)}:ended", due)
         tiers.end(journal, rules)
         events += journal.events
     return events + expire_passed(account, subject, due, due)
 
 
 def expire_passed(account: Account, subject: str, now: int, since: int) -> list[PointEvent]:
-    """Expire what is free and past its date at `now`; no earlier than `since` (ms), when it became free.
+    """Expire what is not held and past its date at `now`; no earlier than `since` (ms), when it became free.
 
-    Points of one grant can expire more than once, when holds give them back after their date; how many of it
-    are still held then is different each time, and goes into the id of what fell due.
+    Points of one grant can expire more than once, when holds give them back after their date, or refunds with a
+    later one; the date, and how many of it are still held, are not both the same again and go into the id.
     """
     events: list[PointEvent] = []
     lots = account.lots
     if not lots or lots[0].expires_at > now:
         return events
-    passed = [lot for lot in lots if lot.points and lot.expires_at <= now]
+    passed = [lot for lot in lots if (lot.points or lot.pending) and lot.expires_at <= now]
     for lot in sorted(passed, key=_by_date_then_id):
-        cause_id = f"{lot.grant_id}:expired:{lot.held}" if lot.held else f"{lot.grant_id}:expired"
-        journal = _journal(account, subject, cause_id, max(lot.expires_at, since))
         date = calendar.to_datetime(lot.expires_at)
-        journal.record(PointExpired(grant_id=lot.grant_id, points=lot.points, expires_at=date))
+        cause_id = f"{lot.grant_id}:expired:{_text(lot.expires_at)}"
+        if lot.held:
+            cause_id += f":{lot.held}"
+        journal = open_due(account, subject, cause_id, max(lot.expires_at, since))
+        points = lot.points or lot.pending
+        journal.record(PointExpired(grant_id=lot.grant_id, points=points, expires_at=date))
+        events += journal.events
+    return events
+
+
+def _activate(account: Account, subject: str, due: int) -> list[PointEvent]:
+    """Make pending points available whose delay is over (DOMAIN.md, [availability])."""
+    events: list[PointEvent] = []
+    ready = [lot for lot in account.lots if lot.pending and lot.available_at <= due]
+    for lot in sorted(ready, key=_by_availability_then_id):
+        journal = open_due(account, subject, f"{lot.grant_id}:activated", due)
+        journal.record(PointActivated(grant_id=lot.grant_id, points=lot.pending))
         events += journal.events
     return events
 
@@ -190,7 +218,7 @@ def _warnings_due(account: Account, rules: Rules, due: int) -> list[tuple[int, s
 
 def _warn(account: Account, subject: str, date: int, notice: str, due: int) -> list[PointEvent]:
     expires_at = calendar.to_datetime(date)
-    journal = _journal(account, subject, f"{_text(date)}:expiring:{notice}", due)
+    journal = open_due(account, subject, f"{_text(date)}:expiring:{notice}", due)
     points = sum(lot.points for lot in account.lots if lot.expires_at == date)
     journal.record(PointExpiring(points=points, expires_at=expires_at, notice=notice))
     return journal.events
@@ -200,11 +228,8 @@ def _text(instant: int) -> str:
     return calendar.to_datetime(instant).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _journal(account: Account, subject: str, cause_id: str, due: int) -> Journal:
-    digest = identity.digest(subject, SOURCE, cause_id)
-    return open_journal(
-        account, subject, Cause(SOURCE, cause_id), calendar.to_datetime(due), due, due, digest
-    )
+def _by_availability_then_id(lot: Lot) -> tuple[int, str]:
+    return lot.available_at, lot.grant_id
 
 
 def _by_date_then_id(lot: Lot) -> tuple[int, str]:

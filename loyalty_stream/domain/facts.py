@@ -366,9 +366,13 @@ class EraseCustomer(Fact, frozen=True, gc=False, kw_only=True, tag="erase-custom
 
 Incoming: TypeAlias = (
     OrderPaid
+    | OrderCompleted
+    | OrderCancelled
+    | OrderRefunded
     | CustomerRegistered
     | CustomerUpdated
     | ReviewPublished
+    | ReviewRemoved
     | ShareCompleted
     | CheckedIn
     | GamePlayed
@@ -383,13 +387,5 @@ Incoming: TypeAlias = (
 )
 """What an account acts on today."""
 
-NotYet: TypeAlias = (
-    OrderCompleted
-    | OrderCancelled
-    | OrderRefunded
-    | ReviewRemoved
-    | RedeemReward
-    | CancelRedemption
-    | EnterDraw
-)
+NotYet: TypeAlias = RedeemReward | CancelRedemption | EnterDraw
 """Of the contract, read and checked, and not acted on yet: they are kept as dead letters."""

@@ -23,6 +23,7 @@ from loyalty_stream.domain.events import (
     RefundNote,
     RegistrationNote,
     ReviewNote,
+    ReviewRemovedNote,
     SegmentNote,
     ShareNote,
     SurveyNote,
@@ -68,6 +69,9 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
                 remember(account, identity.business_key("reviewed", note.order_id, note.sku), at)
             if note.earned:
                 count(account, note.day, "review", 1)
+        case ReviewRemovedNote():
+            remember(account, identity.business_key("review-removed", note.review_id), at)
+            account.reviews.pop(identity.business_key("review", note.review_id), None)
         case ShareNote():
             remember(account, identity.business_key("share", note.share_id), at)
             if note.earned:
@@ -88,9 +92,9 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             account.segments = note.segments
         case WaitingNote():
             due_at = calendar.to_ms(note.due_at)
-            account.waiting[stem] = Waiting(note.hold_id, due_at, note.event, note.order_id)
+            account.waiting[stem] = Waiting(note.hold_id, due_at, note.event, note.order_id, note.earlier)
         case DroppedNote():
-            del account.waiting[note.waiting]
+            account.waiting.pop(note.waiting, None)
         case HoldNote():
             hold = account.holds[note.hold_id]
             if hold.spent:
@@ -161,15 +165,34 @@ def _fold_refund(account: Account, note: RefundNote, stem: str) -> None:
     order = _order(account, note.order_id)
     for place, amount in note.lines:
         order.lines[place].refunded += amount
+        account.tier_spend -= amount
     if order.campaigns:
         fold_campaigns.refunded(account, order, note)
-        account.tier_spend -= amount
     if note.cancelled:
         order.cancelled = True
     if note.refund_id is not None:
         remember(account, identity.business_key("refund", note.order_id, note.refund_id), order.paid_at)
+    passes = order.first and (note.cancelled or order.left_amount == 0)
+    if passes:
+        order.first = False
     orders.save(account, order)
     account.waiting.pop(stem, None)
+    if passes:
+        _pass_first_purchase(account)
+
+
+def _pass_first_purchase(account: Account) -> None:
+    """The earliest other order that stands is the first purchase now, else the next one will be."""
+    standing = [
+        (order.paid_at, order.stem)
+        for order in orders.each(account)
+        if not order.cancelled and order.left_amount > 0
+    ]
+    account.first_order = min(standing)[1] if standing else ""
+    heir = orders.by_stem(account, account.first_order)
+    if heir is not None:
+        heir.first = True
+        orders.save(account, heir)
 
 
 def _join_streaks(streaks: list[tuple[int, int]], day: int) -> None:
@@ -198,6 +221,7 @@ def _forget(account: Account, note: ForgottenNote) -> None:
         for hold_id, hold in account.holds.items()
         if hold.due_at >= before or hold.state == "open"
     }
+    account.reviews = {key: each for key, each in account.reviews.items() if each.earned_at >= before}
     account.daily = {day: counters for day, counters in account.daily.items() if day >= note.before_day}
     # A run that ends on the day before may still be joined by that day, so it stays.
     account.streaks = [run for run in account.streaks if run[0] + run[1] >= note.before_day]

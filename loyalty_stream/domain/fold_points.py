@@ -3,7 +3,7 @@
 from typing import Final, assert_never
 
 from loyalty_stream.domain import calendar, fold_campaigns, identity, lots, orders
-from loyalty_stream.domain.account import NEVER, Account, Earned, Hold, Lot, Order, Spent
+from loyalty_stream.domain.account import NEVER, Account, Earned, Hold, Lot, Order, Review, Spent
 from loyalty_stream.domain.events import (
     PointActivated,
     PointExpired,
@@ -14,6 +14,7 @@ from loyalty_stream.domain.events import (
     PointReleased,
     PointRestored,
     PointRevoked,
+    ReviewNote,
 )
 from loyalty_stream.domain.fold_notes import count, remember
 
@@ -39,17 +40,20 @@ def granted(account: Account, data: PointGranted, at: int) -> None:
         lot = Lot(data.grant_id, points, at, expires_at)
         account.available += points
     lots.insert(account.lots, lot)
+    if data.campaign_id is None and data.note is not None and isinstance(data.note, ReviewNote):
+        key = identity.business_key("review", data.note.review_id)
+        account.reviews[key] = Review(data.grant_id, points, at)
     if data.day is not None:
         count(account, data.day, "points", points)
     if data.command_id is not None:
         remember(account, identity.business_key(data.rule, data.command_id), at)
     if data.order_id is not None:
-        _keep(account, orders.find(account, data.order_id), data)
+        _keep(account, orders.find(account, data.order_id), data, at)
     elif data.order is not None:
-        _keep(account, orders.by_stem(account, data.order), data)
+        _keep(account, orders.by_stem(account, data.order), data, at)
 
 
-def _keep(account: Account, order: Order | None, data: PointGranted) -> None:
+def _keep(account: Account, order: Order | None, data: PointGranted, at: int) -> None:
     if order is None:  # forgotten meanwhile: nothing can take it back any more
         return
     if data.campaign_id is not None:
@@ -72,6 +76,7 @@ def _keep(account: Account, order: Order | None, data: PointGranted) -> None:
         steps=data.steps or (),
         scope=data.scope or (),
         gross=0 if base == net else base,
+        earned_at=0 if at == order.paid_at else at,
     )
     order.earned = [*order.earned, earned]
     orders.save(account, order)

@@ -71,9 +71,9 @@ def grant(
 
 
 def repay_debt(journal: Journal) -> None:
-    """Take what the account owes from its free points, as far as they reach, before they can be spent."""
+    """Take what the account owes from its points, free or pending, as far as they reach, before they can be spent."""
     account = journal.account
-    grants = lots.in_spending_order(account.lots, account.debt, journal.now)
+    grants = lots.to_take_back(account.lots, account.debt, journal.now)
     if grants:
         journal.record(
             PointRevoked(points=lots.total(grants), reason="debt_repaid", grants=grants, shortfall=0)
@@ -87,13 +87,13 @@ def _available_at(journal: Journal, rules: Rules, order_id: str | None, stem: st
         order = orders.find(account, order_id)
     else:
         order = None if stem is None else orders.by_stem(account, stem)
-    if order is None or order.completed:
+    if order is None:
         return journal.time
     match rules.availability.mode:
         case "immediate":
             return journal.time
         case "on_completion":
-            return None
+            return journal.time if order.completed else None
         case "delay":
             return calendar.to_datetime(calendar.add(order.paid_at, rules.availability.delay, rules.zone))
         case _:

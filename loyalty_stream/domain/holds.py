@@ -90,6 +90,17 @@ def release_erased(journal: Journal, hold_id: str) -> None:
     _release(journal, hold_id, journal.account.holds[hold_id], "erased")
 
 
+def release_for_order(journal: Journal, order_id: str) -> None:
+    """Give back what is held for an order that was cancelled before it was paid."""
+    open_ones = [
+        (hold_id, hold)
+        for hold_id, hold in journal.account.holds.items()
+        if hold.state == "open" and hold.order_id == order_id
+    ]
+    for hold_id, hold in open_ones:
+        _release(journal, hold_id, hold, "released")
+
+
 def _refusal(data: HoldPointsData, available: int, redemption: Redemption) -> tuple[Code, str] | None:
     """The first check that fails, in the order of DOMAIN.md's list, and what it saw."""
     points = data.points

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from loyalty_stream.domain import identity
+from loyalty_stream.domain import calendar, identity
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import (
     EVENT_TYPE,
@@ -72,6 +72,11 @@ class Journal(Struct, gc=False):
         kind = EVENT_TYPE[data.__class__]
         events.append(PointEvent(f"{self.stem}.{number}", kind, self.subject, self.time, data))
 
+    def let_in(self, events: list[PointEvent]) -> None:
+        """Events of another cause that come between those of this one; their numbers are not counted here."""
+        self.events += events
+        self.earlier -= len(events)
+
     def close(self) -> list[PointEvent]:
         """The events of the cause, with one for what is to be remembered and has not been recorded yet."""
         if self.note is not None:
@@ -92,3 +97,10 @@ def open_journal(
     """Open the journal of a cause; `digest` is the cause's (see `identity`)."""
     key = b"" if cause.source == SOURCE else digest[: identity.KEY_BYTES]
     return Journal(account, subject, cause, time, at, now, key, identity.text_of(digest), earlier, [])
+
+
+def open_due(account: Account, subject: str, cause_id: str, due: int) -> Journal:
+    """Open the journal of what falls due at `due` (ms): a cause of our own, named by what fell due."""
+    digest = identity.digest(subject, SOURCE, cause_id)
+    cause = Cause(SOURCE, cause_id)
+    return open_journal(account, subject, cause, calendar.to_datetime(due), due, due, digest)

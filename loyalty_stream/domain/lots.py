@@ -4,6 +4,7 @@ Knows of no event: `evolve` moves the points, deciders ask what would be taken.
 """
 
 from bisect import bisect_right
+from collections.abc import Collection
 
 from loyalty_stream.domain.account import Lot
 from loyalty_stream.domain.events import Taken
@@ -57,6 +58,24 @@ def in_spending_order(lots: list[Lot], points: int, now: int) -> tuple[Taken, ..
             part = min(points, lot.points)
             taken.append(Taken(lot.grant_id, part))
             points -= part
+    return tuple(taken)
+
+
+def to_take_back(lots: list[Lot], points: int, now: int, own: Collection[str] = ()) -> tuple[Taken, ...]:
+    """Up to `points` that have not expired at `now`, free or pending, as a revocation takes them (DOMAIN.md, Refunds).
+
+    The lots of the grants in `own` come first, pending before free, then all in spending order.
+    """
+    found = [lot for lot in lots if (lot.points or lot.pending) and lot.expires_at > now]
+    if own:
+        found.sort(key=lambda lot: 2 if lot.grant_id not in own else 0 if lot.pending else 1)
+    taken: list[Taken] = []
+    for lot in found:
+        if points == 0:
+            break
+        part = min(points, lot.points or lot.pending)
+        taken.append(Taken(lot.grant_id, part))
+        points -= part
     return tuple(taken)
 
 

@@ -6,10 +6,7 @@ It must not know how a hold turns into a redemption (`holds`) nor what becomes o
 from collections.abc import Sequence
 from fractions import Fraction
 
-import msgspec
-
 from loyalty_stream.domain import (
-    calendar,
     campaign_awards,
     campaign_matching,
     grants,
@@ -17,9 +14,9 @@ from loyalty_stream.domain import (
     orders,
     referral,
     tiers,
+    waiting,
 )
-from loyalty_stream.domain.account import Account
-from loyalty_stream.domain.events import KeyNote, OrderNote, WaitingNote
+from loyalty_stream.domain.events import KeyNote, OrderNote
 from loyalty_stream.domain.facts import OrderLine, OrderPaid, OrderPaidData
 from loyalty_stream.domain.fold_points import FIRST_PURCHASE
 from loyalty_stream.domain.journal import Journal
@@ -37,25 +34,12 @@ def decide_order_paid(journal: Journal, fact: OrderPaid, rules: Rules) -> None:
     """Apply the order, unless it is known already or waits for its hold, at most the hold time-out."""
     data = fact.data
     account = journal.account
-    if orders.find(account, data.order_id) is not None or waiting_for_hold(account, data.order_id):
+    if orders.find(account, data.order_id) is not None or waiting.is_paid_for(account, data.order_id):
         journal.remember("key", KeyNote())
     elif data.hold_id is not None and holds.must_wait(account, data):
-        note = WaitingNote(
-            order_id=data.order_id,
-            hold_id=data.hold_id,
-            due_at=calendar.to_datetime(journal.at + rules.redemption.hold_timeout_ms),
-            event=msgspec.json.encode(fact).decode(),
-        )
-        journal.remember("waiting", note)
+        waiting.wait_for_hold(journal, fact, data.hold_id, rules)
     else:
         apply_order(journal, data, rules)
-
-
-def waiting_for_hold(account: Account, order_id: str) -> bool:
-    """Whether the order was paid and waits for its hold."""
-    if not account.waiting:
-        return False
-    return any(each.order_id == order_id and each.hold_id for each in account.waiting.values())
 
 
 def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:

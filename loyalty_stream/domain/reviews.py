@@ -1,8 +1,10 @@
-"""Points for reviews: once per review id, once per order and SKU, so many a day ([earning.review])."""
+"""Points for reviews: once per review id, once per order and SKU, so many a day ([earning.review]).
+A removal takes them back, whichever of the two arrives first.
+"""
 
-from loyalty_stream.domain import calendar, campaign_awards, identity, limits
-from loyalty_stream.domain.events import KeyNote, ReviewNote
-from loyalty_stream.domain.facts import ReviewPublished, ReviewPublishedData
+from loyalty_stream.domain import calendar, campaign_awards, identity, limits, revoking
+from loyalty_stream.domain.events import KeyNote, ReviewNote, ReviewRemovedNote, Revoked
+from loyalty_stream.domain.facts import ReviewPublished, ReviewPublishedData, ReviewRemoved
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Rules
 
@@ -10,7 +12,10 @@ COUNTER = "review"
 
 
 def decide_review_published(journal: Journal, fact: ReviewPublished, rules: Rules) -> None:
-    """Reward the review, more with a photo; past the day's limit it is remembered as unearned."""
+    """Reward the review, more with a photo; past the day's limit it is remembered as unearned.
+
+    One that was removed before it arrived counts as it would have, and gets nothing.
+    """
     data = fact.data
     account = journal.account
     if _known(journal, data):
@@ -29,6 +34,8 @@ def decide_review_published(journal: Journal, fact: ReviewPublished, rules: Rule
         earned=limits.allowed_points(account, rules, day, points) > 0,
     )
     journal.remember("review", note)
+    if identity.remembers(account.keys, identity.business_key("review-removed", data.review_id)):
+        return
     limits.grant_within(
         journal,
         rules,
@@ -38,6 +45,27 @@ def decide_review_published(journal: Journal, fact: ReviewPublished, rules: Rule
         day=day,
     )
     campaign_awards.award_event(journal, rules, "review", sku=data.sku)
+
+
+def decide_review_removed(journal: Journal, fact: ReviewRemoved, rules: Rules) -> None:
+    """Take back what the review was granted, once; of a review not seen yet, remember that it is removed."""
+    review_id = fact.data.review_id
+    account = journal.account
+    if identity.remembers(account.keys, identity.business_key("review-removed", review_id)):
+        journal.remember("key", KeyNote())
+        return
+    granted = account.reviews.get(identity.business_key("review", review_id))
+    journal.remember("review-removed", ReviewRemovedNote(review_id))
+    if granted is not None:
+        revoking.revoke(
+            journal,
+            rules,
+            reason="review_removed",
+            revokes=[
+                Revoked(granted.grant_id, granted.points, calendar.to_datetime(granted.earned_at)),
+            ],
+            own={granted.grant_id},
+        )
 
 
 def _points(data: ReviewPublishedData, rules: Rules) -> int:

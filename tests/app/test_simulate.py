@@ -249,15 +249,15 @@ def test_a_clock_without_a_time_to_move_to_is_a_bad_line(programme: Path, text: 
 
 def test_a_bad_line_is_told_with_its_number_and_reason_and_the_rest_goes_on(programme: Path) -> None:
     wrong_currency = order_line(3).replace(b"CNY", b"USD")
-    cancelled = order_line(4).replace(b"order-paid", b"order-cancelled")
+    too_much = line(given.refund("r1", "2026-01-15 10:30", "o1", 10001))
     result = run(
-        programme, b"{", b"", order_line(1), b"  ", wrong_currency, cancelled, b"\xff", order_line(2, 1)
+        programme, b"{", b"", order_line(1), b"  ", wrong_currency, too_much, b"\xff", order_line(2, 1)
     )
     assert result.status == 1
     assert [text.split(": ")[:2] for text in result.err] == [
         ["line 1", "not_json"],
         ["line 5", "wrong_currency"],
-        ["line 6", "not_supported_yet"],
+        ["line 6", "refused_refund"],
         ["line 7", "not_utf8"],
     ]
     assert all(text.split(": ", 2)[2] for text in result.err)

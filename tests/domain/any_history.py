@@ -21,12 +21,20 @@ from loyalty_stream.domain.facts import (
     HoldPointsData,
     HoldRef,
     Incoming,
+    OrderCancelled,
+    OrderCompleted,
     OrderLine,
     OrderPaid,
     OrderPaidData,
+    OrderRef,
+    OrderRefunded,
+    OrderRefundedData,
+    RefundLine,
     ReleaseHold,
     ReviewPublished,
     ReviewPublishedData,
+    ReviewRef,
+    ReviewRemoved,
     ShareCompleted,
     ShareCompletedData,
     SurveySubmitted,
@@ -83,6 +91,7 @@ WHAT = st.one_of(
             has_photo=st.booleans(),
         ),
     ),
+    st.tuples(st.just(ReviewRemoved), st.builds(ReviewRef, review_id=FEW)),
     st.tuples(
         st.just(ShareCompleted), st.builds(ShareCompletedData, share_id=FEW, channel=st.just("wechat"))
     ),
@@ -147,7 +156,45 @@ def checkouts(draw):
     return [(what, draw(AHEAD_MS), draw(LATE_MS), draw(st.integers(0, 99))) for what in chosen]
 
 
-PART = st.one_of(checkouts(), STEP.map(lambda step: [step]))
+@st.composite
+def order_lives(draw):
+    """An order, perhaps paid with points, and what comes after it, in any order of arrival."""
+    order = draw(ORDERS)
+    ref = OrderRef(order_id=order.order_id)
+    refunds = [
+        OrderRefundedData(
+            order_id=order.order_id,
+            refund_id=f"r{number}",
+            amount=draw(st.sampled_from([1, 40, 500, 950, 5000, 30000, 60000, 60040, 0])),
+            lines=None,
+        )
+        for number in range(draw(st.integers(0, 2)))
+    ]
+    whats = [
+        (OrderPaid, order),
+        *[(OrderRefunded, draw(st.sampled_from([part, by_line(part)]))) for part in refunds],
+        draw(st.sampled_from([(OrderCancelled, ref), (OrderCompleted, ref), (OrderRefunded, whole(order))])),
+        (OrderCompleted, ref),
+        (OrderPaid, draw(ORDERS)),
+    ]
+    if order.hold_id is not None:
+        whats.append((HoldPoints, HoldPointsData(hold_id=order.hold_id, points=20, order_id=order.order_id)))
+    chosen = draw(st.permutations(whats))
+    return [(what, draw(AHEAD_MS), draw(LATE_MS), draw(st.integers(0, 99))) for what in chosen]
+
+
+def by_line(part: OrderRefundedData) -> OrderRefundedData:
+    return replace(part, lines=(RefundLine(line_id="l0", amount=part.amount),))
+
+
+def whole(order: OrderPaidData) -> OrderRefundedData:
+    """A refund of all of it, if it was paid without points."""
+    goods = sum(line.amount for line in order.lines)
+    amount = max(goods - order.discount_amount, 0)
+    return OrderRefundedData(order_id=order.order_id, refund_id="whole", amount=amount)
+
+
+PART = st.one_of(checkouts(), order_lives(), STEP.map(lambda step: [step]))
 STEPS = st.lists(PART, min_size=3, max_size=12).map(lambda parts: [step for part in parts for step in part])
 """What happens, how far the clock moves on, how late the fact is by then, and its event's id."""
 

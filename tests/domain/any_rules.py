@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from loyalty_stream.domain import calendar
-from loyalty_stream.domain.rules import CheckInRule, Expiry, Period, Redemption, Refunds, Rules, StreakBonus
+from loyalty_stream.domain.rules import (
+    Availability,
+    CheckInRule,
+    Expiry,
+    Period,
+    Redemption,
+    Refunds,
+    Rules,
+    StreakBonus,
+)
 
 MINUTE_MS = 60_000
 DAY_MS = calendar.DAY_MS
@@ -59,5 +68,12 @@ def any_rules(draw) -> Rules:
             draw(NOTICES),
         ),
         redemption=redemption,
-        refunds=Refunds(shortfall=draw(st.sampled_from(["debt", "clamp"]))),
+        refunds=Refunds(
+            shortfall=draw(st.sampled_from(["debt", "clamp"])),
+            restore_expired=draw(st.sampled_from(["forfeit", "extend"])),
+            extend_by=draw(PERIODS),
+        ),
+        availability=Availability(
+            mode=draw(st.sampled_from(["immediate", "on_completion", "delay"])), delay=draw(PERIODS)
+        ),
     )

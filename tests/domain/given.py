@@ -36,12 +36,20 @@ from loyalty_stream.domain.facts import (
     HoldPointsData,
     HoldRef,
     Incoming,
+    OrderCancelled,
+    OrderCompleted,
     OrderLine,
     OrderPaid,
     OrderPaidData,
+    OrderRef,
+    OrderRefunded,
+    OrderRefundedData,
+    RefundLine,
     ReleaseHold,
     ReviewPublished,
     ReviewPublishedData,
+    ReviewRef,
+    ReviewRemoved,
     ShareCompleted,
     ShareCompletedData,
     SurveySubmitted,
@@ -153,6 +161,50 @@ def order_paid(
     )
 
 
+def refund(
+    fact_id: str,
+    at: str,
+    order_id: str,
+    amount: int | None = None,
+    *,
+    refund_id: str = "",
+    lines: dict[str, int] | None = None,
+    subject: str = "c-1",
+) -> OrderRefunded:
+    """A refund of an amount, or of lines given as their ids and amounts; its id is the fact's unless given."""
+    data = OrderRefundedData(
+        order_id=order_id,
+        refund_id=refund_id or fact_id,
+        amount=sum((lines or {}).values()) if amount is None else amount,
+        lines=None if lines is None else tuple(RefundLine(line_id=k, amount=v) for k, v in lines.items()),
+    )
+    return OrderRefunded(
+        specversion="1.0", id=fact_id, source=SOURCE, subject=subject, time=moment(at), data=data
+    )
+
+
+def cancellation(fact_id: str, at: str, order_id: str, subject: str = "c-1") -> OrderCancelled:
+    return OrderCancelled(
+        specversion="1.0",
+        id=fact_id,
+        source=SOURCE,
+        subject=subject,
+        time=moment(at),
+        data=OrderRef(order_id=order_id),
+    )
+
+
+def completion(fact_id: str, at: str, order_id: str, subject: str = "c-1") -> OrderCompleted:
+    return OrderCompleted(
+        specversion="1.0",
+        id=fact_id,
+        source=SOURCE,
+        subject=subject,
+        time=moment(at),
+        data=OrderRef(order_id=order_id),
+    )
+
+
 def hold_points(
     fact_id: str,
     at: str,
@@ -248,6 +300,17 @@ def review(
     )
     return ReviewPublished(
         specversion="1.0", id=fact_id, source=SOURCE, subject=subject, time=moment(at), data=data
+    )
+
+
+def review_removed(fact_id: str, at: str, review_id: str, subject: str = "c-1") -> ReviewRemoved:
+    return ReviewRemoved(
+        specversion="1.0",
+        id=fact_id,
+        source=SOURCE,
+        subject=subject,
+        time=moment(at),
+        data=ReviewRef(review_id=review_id),
     )
 
 

@@ -76,7 +76,7 @@ def test_at_the_very_moment_points_have_expired():
     assert customer.clock("2027-01-15 09:59:59.999") == []
     (event,) = customer.clock("2027-01-15 10:00")
     assert (event.type, event.time) == ("point-expired", moment("2027-01-15 10:00"))
-    assert event.data.cause == Cause("loyalty-stream", f"{grant}:expired")
+    assert event.data.cause == Cause("loyalty-stream", f"{grant}:expired:2027-01-15T02:00:00.000Z")
     assert (event.data.grant_id, event.data.points) == (grant, 100)
     assert customer.balance == (0, 0, 0)
     assert customer.account.expired == 100
@@ -104,7 +104,8 @@ def test_held_points_do_not_expire_and_given_back_after_their_date_expire_at_onc
     assert brief(timed_out) == [("point-released", 100), ("point-expired", 100)]
     assert {event.time for event in timed_out} == {moment("2027-01-15 10:25")}
     causes = [event.data.cause.id for event in customer.events if isinstance(event.data, PointExpired)]
-    assert causes == [f"{grant}:expired:200", f"{grant}:expired:100", f"{grant}:expired"]
+    expired = f"{grant}:expired:2027-01-15T02:00:00.000Z"
+    assert causes == [f"{expired}:200", f"{expired}:100", expired]
     assert customer.account.expired == 300
 
 

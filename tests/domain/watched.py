@@ -51,8 +51,9 @@ class Watched:
             evolve.fold(self.folded, event)
             check(self.folded, event)
         assert self.folded == self.account
-        assert not (self.account.debt and self.account.available)
-        assert all(lot.expires_at > now for lot in self.account.lots if lot.points)
+        assert not (self.account.debt and self.account.available + self.account.pending)
+        assert all(lot.expires_at > now for lot in self.account.lots if lot.points + lot.pending)
+        assert all(lot.available_at > now for lot in self.account.lots if lot.pending)
         due = expiry.next_due(self.account, self.rules)
         assert due is None or due > now
 

@@ -101,8 +101,17 @@ def _one_of_each() -> list[Bad]:
         Bad("out_of_range", "points-commands", _hold(points=0)),
         Bad("invalid_id", "orders", _order(order_id="o 1")),
         Bad("wrong_currency", "orders", _order(currency="EUR")),
-        Bad("not_supported_yet", "orders", _event("orders", "order-completed", {"order_id": "o1"})),
+        Bad("refused_refund", "orders", _event("orders", "order-refunded", _CONTRADICTORY)),
     ]
+
+
+_CONTRADICTORY = {
+    "order_id": "o1",
+    "refund_id": "r1",
+    "amount": 200,
+    "lines": [{"line_id": "1", "amount": 100}],
+}
+"""A refund whose lines do not add up to its amount."""
 
 
 def _event(topic: str, kind: str, data: dict, time: datetime = STARTS_AT) -> bytes:
