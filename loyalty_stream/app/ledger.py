@@ -35,6 +35,8 @@ from loyalty_stream.wire.partitioning import partition_of
 from loyalty_stream.wire.reasons import Reason
 
 _DUE: Final = Struct(">q")
+MAX_ACCOUNT_POINTS: Final = 10**18
+"""Of all grants of an account together; the integers of its encoding have 64 bits, 9.2 x 10^18."""
 _MOVES_POINTS: Final = frozenset(
     name for kind, name in EVENT_TYPE.items() if "points" in kind.__struct_fields__
 )
@@ -49,6 +51,10 @@ _OWN_COMMANDS: Final = frozenset({GrantPoints})
 
 class UnbalancedAccountError(Exception):
     """An account broke the law of conservation: a defect of the domain. Nothing of it is committed."""
+
+
+class TooManyPointsError(Exception):
+    """An account would hold more points than its encoding can: an absurd programme or order. Nothing is committed."""
 
 
 class Entry:
@@ -292,6 +298,11 @@ class LedgerProcessor:
         if imbalance(account):
             self._stage.count_sink.violation()
             raise UnbalancedAccountError(f"{events[-1].subject}: {imbalance(account)} points are unexplained")
+        if account.granted > MAX_ACCOUNT_POINTS or account.restored > MAX_ACCOUNT_POINTS:
+            # Here the record is set aside; when the table is encoded, at the commit, the partition would stop.
+            raise TooManyPointsError(
+                f"an account holds up to {MAX_ACCOUNT_POINTS} points, granted or restored"
+            )
         emit, counts, rules = self._emit, self._counts, self._rules
         out, points = counts.events_out, counts.points
         sooner = NEVER

@@ -23,6 +23,8 @@ Why: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 Amount: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
 Points: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_POINTS)]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+Quantity: TypeAlias = Annotated[int, Meta(ge=1, le=1000)]
+"""Of a reward at once: each may have a coupon code, and all of them are in one event."""
 Stars: TypeAlias = Annotated[int, Meta(ge=1, le=5)]
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
@@ -285,7 +287,7 @@ class RedeemRewardData(_CommandData, frozen=True, gc=False, kw_only=True, forbid
 
     redemption_id: Id
     reward_id: Id
-    quantity: Count = 1
+    quantity: Quantity = 1
 
 
 class RedeemReward(Fact, frozen=True, gc=False, kw_only=True, tag="redeem-reward"):

@@ -29,6 +29,8 @@ from loyalty_stream.programme.values import (
 NO_COMMITMENT: Final = "sha256 hex"
 """Stands in a draw whose seed has not been committed to yet."""
 
+MAX_AWARDS: Final = 1000
+"""Entries and gifts that one order can give by its amount: each has an id of its own."""
 MAX_ENTRIES: Final = 100
 """Entries that one award may give: each is an event of its own."""
 
@@ -190,6 +192,19 @@ class Campaign(Section):
             if broken and key in award.given
         )
         return award
+
+    @field_validator("per_customer_limit")
+    @classmethod
+    def _countable(cls, limit: int, info: ValidationInfo) -> int:
+        award, given = info.data.get("award"), ()
+        if info.data.get("accumulate") is True and info.data.get("trigger") == "purchase":
+            given = award.given if isinstance(award, Award) else ()
+        if ("draw_entries" in given or "gift" in given) and not 1 <= limit <= MAX_AWARDS:
+            raise wrong(
+                f"must be from 1 to {MAX_AWARDS} where entries or gifts are given for each full minimum_amount, "
+                f"is {limit}"
+            )
+        return limit
 
     @field_validator("minimum_amount")
     @classmethod

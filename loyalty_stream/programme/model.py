@@ -21,6 +21,7 @@ from loyalty_stream.programme.periods import DAY_MS, FixedLength, mean_ms
 from loyalty_stream.programme.spending import Availability, Expiry, Redemption, Refunds
 from loyalty_stream.programme.standing import CAMPAIGN_METRIC, Leaderboard, Reward, Tiers
 from loyalty_stream.programme.values import (
+    MAX_RATE,
     Amount,
     Count,
     CountAboveZero,
@@ -170,6 +171,25 @@ class Programme(Section):
         timeout = redemption.hold_timeout
         raise_all(_forgotten(("hold_timeout",), mean_ms(timeout), f'"{timeout.text}"', info))
         return redemption
+
+    @field_validator("tiers")
+    @classmethod
+    def _still_exact(cls, tiers: Tiers | None, info: ValidationInfo) -> Tiers | None:
+        """An order's points are kept as an exact fraction; each side of it has to fit 64 bits (`values`)."""
+        earning, found = info.data.get("earning"), []
+        rules = earning.purchase if isinstance(earning, Earning) else ()
+        for index, level in enumerate(tiers.levels if tiers else ()):
+            for at, rule in enumerate(rules):
+                numerator = level.multiplier.numerator * rule.points.numerator
+                denominator = level.multiplier.denominator * rule.points.denominator
+                if max(numerator, denominator) > MAX_RATE:
+                    message = (
+                        f"has too many digits: times earning.purchase[{at}].points it is {numerator}/{denominator}; "
+                        f"both sides can be up to {MAX_RATE}"
+                    )
+                    found.append((("levels", index, "multiplier"), message))
+        raise_all(found)
+        return tiers
 
     @field_validator("tiers")
     @classmethod

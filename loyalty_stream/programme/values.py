@@ -25,6 +25,8 @@ from loyalty_stream.programme.mistakes import TomlFloat, shown, wrong
 
 MAX_RATE: Final = 10**6
 """Of points per amount, and of both sides of its fraction."""
+MAX_MULTIPLIER: Final = 100
+"""Of a tier or a campaign."""
 MAX_TOTAL: Final = 10**15
 """Of sums over all customers, in minor units; a thousand times what one amount may be."""
 
@@ -98,7 +100,8 @@ def bounded(
         if above is not None and made <= above:
             raise wrong(f'must be more than "{decimal_text(above)}", {now}')
         if at_most is not None and made > at_most:
-            raise wrong(f'must be from "0" to "{decimal_text(at_most)}", {now}')
+            right = 'from "0" to' if at_least is above is None else "at most"
+            raise wrong(f'must be {right} "{decimal_text(at_most)}", {now}')
         return made
 
     return check
@@ -123,15 +126,15 @@ Share: TypeAlias = Annotated[
 ]
 TierMultiplier: TypeAlias = Annotated[
     Fraction,
-    PlainValidator(bounded(at_least=Fraction(1))),
+    PlainValidator(bounded(at_least=Fraction(1), at_most=Fraction(MAX_MULTIPLIER))),
     _AS_DECIMAL,
-    _rate_schema('exact decimal in quotes, at least "1"'),
+    _rate_schema(f'exact decimal in quotes, "1" to "{MAX_MULTIPLIER}"'),
 ]
 AwardMultiplier: TypeAlias = Annotated[
     Fraction,
-    PlainValidator(bounded(above=Fraction(1))),
+    PlainValidator(bounded(above=Fraction(1), at_most=Fraction(MAX_MULTIPLIER))),
     _AS_DECIMAL,
-    _rate_schema('exact decimal in quotes, more than "1"'),
+    _rate_schema(f'exact decimal in quotes, more than "1", at most "{MAX_MULTIPLIER}"'),
 ]
 ExactPoints: TypeAlias = Annotated[
     Fraction,

@@ -144,6 +144,49 @@ ABSURD = [
         3,
         'must differ from the other entries\', is "sms" as in entry 0',
     ),
+    *(
+        (
+            f"""[[campaigns]]
+per_customer_limit = {limit}
+draw = {{prizes = [{{id = "a", winners = 1}}]}}
+award = {{{award}}}
+[[rewards]]
+""",
+            "campaigns[0].per_customer_limit",
+            2,
+            f"must be from 1 to 1000 where entries or gifts are given for each full minimum_amount, is {limit}",
+        )
+        for limit in (0, 1001)
+        for award in ("draw_entries = 1", 'gift = "tea-cup"')
+    ),
+    # rates that no event could tell exactly
+    (
+        '[tiers]\nlevels = [{name = "a", from = 1, multiplier = "100.1"}]',
+        "tiers.levels[0].multiplier",
+        2,
+        'must be at most "100", is "100.1"',
+    ),
+    (
+        '[[campaigns]]\naward = {multiplier = "101"}',
+        "campaigns[0].award.multiplier",
+        2,
+        'must be at most "100", is "101"',
+    ),
+    (
+        """[[earning.purchase]]
+points = 1
+[[earning.purchase]]
+id = "fine"
+points = "0.001"
+[tiers]
+levels = [
+  {name = "a", from = 1, multiplier = "1.001"},
+  {name = "b", from = 2, multiplier = "1.0001"},
+]""",
+        "tiers.levels[1].multiplier",
+        9,
+        "has too many digits: times earning.purchase[1].points it is 10001/10000000; both sides can be up to 1000000",
+    ),
     # shares, rewards, boards
     ('[finance]\ngross_margin = "1.01"', "finance.gross_margin", 2, 'must be from "0" to "1", is "1.01"'),
     ("[[rewards]]\ncost = 0", "rewards[0].cost", 2, "must be at least 1, is 0"),
@@ -181,6 +224,8 @@ def test_what_is_absurd_is_refused_with_place_and_cure(
         '[expiry]\npolicy = "never"\nwarn_before = ["P9Y"]',
         CAMPAIGN + 'audience.registered_after = "2026-03-07T23:59:59+08:00"',
         DRAW % 100,
+        DRAW % 1 + "accumulate = false\nper_customer_limit = 0",
+        CAMPAIGN + "per_customer_limit = 0",
         '[programme]\ntimezone = "UTC"',
     ],
 )
