@@ -54,3 +54,8 @@ def declare(app: Any, settings: Settings, tasks: Tasks) -> None:
     async def points_commands(batches: Batches) -> None:
         async for batch in batches:
             tasks.deliver(batch)
+
+    @app.agent(topic("campaigns"))
+    async def campaigns(batches: Batches) -> None:
+        async for batch in batches:
+            tasks.deliver(batch)

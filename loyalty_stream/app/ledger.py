@@ -9,9 +9,11 @@ from struct import Struct
 from typing import Final, get_args
 
 from loyalty_stream import __version__
+from loyalty_stream.app.campaign_topic import LiveRules, read
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.domain import decide, expiry, purchase, referral, refunds
 from loyalty_stream.domain.account import Account, imbalance
+from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.calendar import DAY_MS
 from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, Cause, DroppedNote, PointEvent, ReferralNote
 from loyalty_stream.domain.facts import (
@@ -34,6 +36,7 @@ from loyalty_stream.wire.dead_letter import Place, dead_letter
 from loyalty_stream.wire.partitioning import partition_of
 from loyalty_stream.wire.reasons import Reason
 
+_ANNOUNCEMENTS: Final = frozenset(get_args(Announcement))
 _DUE: Final = Struct(">q")
 MAX_ACCOUNT_POINTS: Final = 10**18
 """Of all grants of an account together; the integers of its encoding have 64 bits, 9.2 x 10^18."""
@@ -119,6 +122,7 @@ class LedgerStage:
         self.orders_topic = settings.topic("orders")
         self.dead_letters_topic = settings.topic("dead-letters")
         self.commands_topic = settings.topic("points-commands")
+        self.campaigns_topic = settings.topic("campaigns")
         self.changelog = settings.changelog
         self.count_sink = counts
 
@@ -128,7 +132,7 @@ class LedgerStage:
 
     @property
     def broadcasts(self) -> Sequence[str]:
-        return ()
+        return (self.campaigns_topic,)
 
     @property
     def side_tables(self) -> Mapping[str, Codec]:
@@ -155,6 +159,9 @@ class LedgerProcessor:
         self.time = 0
         self._stage = stage
         self._rules = stage.rules
+        self._live_rules = LiveRules(stage.rules)
+        self._behind = False
+        """Something was heard that is not in the rules yet."""
         self._kinds = stage.kinds
         self._table = context.table
         self._partition = context.partition
@@ -183,19 +190,19 @@ class LedgerProcessor:
         if isinstance(event, wire.Refused):
             self._set_aside(topic, record, event.code, event.message)
             return
+        if self._behind:
+            self._learn()
+        if event.fact.__class__ in _ANNOUNCEMENTS:
+            self._announced(topic, record, event)
+            return
         key = record.key
         assert key is not None  # the decoder has compared it with the subject
         entry: Entry | None = self._table.get(key)
         if (unfit := self._unfit(key, entry, event)) is not None:
             self._set_aside(topic, record, *unfit)
             return
-        at, timestamp = event.at_ms, record.timestamp
-        # An event moves the partition's time, but not past the broker's clock: a wrong one moves nobody's holds.
-        time = at if timestamp is None or at <= timestamp else timestamp
-        if time > self.time:
-            if self._timers.earliest <= time:
-                self.advance(time)
-            self.time = time
+        at = event.at_ms
+        self._move_to(at, record.timestamp)
         if entry is None:
             entry = Entry(Account(), NEVER)
         elif entry.scheduled is None:
@@ -211,6 +218,8 @@ class LedgerProcessor:
 
     def advance(self, time: int) -> None:
         """Do what falls due up to `time`, over all accounts in the order of its instant."""
+        if self._behind:
+            self._learn()
         timers = self._timers
         while (entry := timers.pop(time, self._due_of)) is not None:
             due, key = entry
@@ -231,12 +240,40 @@ class LedgerProcessor:
         self._counts = Counts()
 
     def heard(self, topic: str, record: Record) -> None:
-        """Nothing is broadcast yet."""
+        """A campaign is published or withdrawn. What is wrong is set aside by `process`, on one partition only."""
+        del topic  # there is one
+        said = wire.decode("campaigns", record.key, record.value, record.timestamp)
+        if isinstance(said, wire.Decoded):
+            fact: Announcement = said.fact  # type: ignore[assignment]  # the topic takes no other
+            self._live_rules.hear(fact)
+            self._behind = True
 
     def refuse(self, topic: str, record: Record, error: str) -> None:
         self._set_aside(topic, record, Reason.PROCESSING_FAILED, error)
 
     # -- one event --------------------------------------------------------------------------------------
+
+    def _move_to(self, at: int, timestamp: int | None) -> None:
+        """An event moves the partition's time, but not past the broker's clock: a wrong one moves nobody's holds."""
+        time = at if timestamp is None or at <= timestamp else timestamp
+        if time > self.time:
+            if self._timers.earliest <= time:
+                self.advance(time)
+            self.time = time
+
+    def _learn(self) -> None:
+        self._rules = self._live_rules.current
+        self._behind = False
+
+    def _announced(self, topic: str, record: Record, event: wire.Decoded) -> None:
+        """An announcement in its own partition's turn. What it says was heard from all partitions already."""
+        fact: Announcement = event.fact  # type: ignore[assignment]  # asked before
+        said = read(fact, self._stage.rules)
+        if isinstance(said, tuple):
+            self._set_aside(topic, record, *said)
+            return
+        self._move_to(event.at_ms, record.timestamp)
+        self._counts.events_in[fact.__class__] += 1
 
     def _unfit(  # noqa: PLR0911 - one for each reason
         self, key: bytes, entry: Entry | None, event: wire.Decoded

@@ -8,15 +8,23 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from loyalty_stream.programme import programme_schema
+from loyalty_stream.programme import campaign_schema, programme_schema
 from loyalty_stream.wire import schema
 
 
 def files() -> dict[str, str]:
     """Path below `schemas/` -> the text that it must have."""
-    programme = json.dumps(programme_schema(), indent=2, ensure_ascii=False) + "\n"
-    return schema.files() | {"programme.json": programme}
+    made = schema.files() | {"programme.json": _text(programme_schema())}
+    # What a campaign says, the programme's model knows; the wire knows that it is an object.
+    published = json.loads(made["in/campaign-published.json"])
+    published["properties"]["data"] = campaign_schema()
+    return made | {"in/campaign-published.json": _text(published)}
+
+
+def _text(made: Any) -> str:
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
 def differences(directory: Path) -> list[str]:

@@ -10,7 +10,16 @@ from typing import Any
 
 from loyalty_stream.engine.task import Clock
 
-INPUTS = ("orders", "registrations", "reviews", "shares", "check-ins", "activities", "points-commands")
+INPUTS = (
+    "orders",
+    "registrations",
+    "reviews",
+    "shares",
+    "check-ins",
+    "activities",
+    "points-commands",
+    "campaigns",
+)
 """The input topics of the ledger by kind (EVENTS.md); all have the same number of partitions."""
 
 

@@ -16,6 +16,7 @@ from loyalty_stream.app.ledger import CountSink, Entry, LedgerStage
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import tiers
 from loyalty_stream.domain.account import Account
+from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.domain.facts import Moment
 from loyalty_stream.domain.rules import Rules
@@ -122,6 +123,8 @@ class Simulation:
     def __init__(self, rules: Rules) -> None:
         self._stage = LedgerStage(Settings(), rules, 1, CountSink())
         self._since_stored: list[_Step] = []
+        self._announced: list[_Line] = []
+        """What every processor hears, of before `store`."""
         self._start(Table(LedgerStage.codec, CACHED_ACCOUNTS), time=0)
 
     def apply(self, number: int, line: bytes) -> tuple[list[bytes], BadLine | None]:
@@ -145,6 +148,7 @@ class Simulation:
         """Put touched accounts back as bytes, so that memory holds few decoded ones."""
         self._table.committed(self._table.changes())
         self._processor.committed()
+        self._announced += [step.line for step in self._since_stored if _is_announcement(step)]
         self._since_stored.clear()
         self._stored_time = self._processor.time
 
@@ -161,6 +165,8 @@ class Simulation:
         self._processor = self._stage.processor(self._context)
         self._processor.time = self._stored_time = time
         self._processor.restored()
+        for line in self._announced:
+            self._processor.heard("", line)
 
     def _read(self, number: int, line: bytes) -> "_Step | BadLine":
         event = wire.decode_line(line)
@@ -174,6 +180,8 @@ class Simulation:
         if isinstance(step.event, int):
             self._processor.advance(step.event)
         else:
+            if _is_announcement(step):
+                self._processor.heard("", step.line)
             self._processor.process("", step.line, step.event)
         self._follow_up(step.line.offset)
 
@@ -253,6 +261,11 @@ class _Step(NamedTuple):
 
     line: _Line
     event: wire.Decoded | wire.Refused | int
+
+
+def _is_announcement(step: _Step) -> bool:
+    """Whether the line tells of a campaign, which every worker hears."""
+    return isinstance(step.event, wire.Decoded) and isinstance(step.event.fact, Announcement)
 
 
 class _Typed(Struct):

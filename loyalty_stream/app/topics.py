@@ -39,6 +39,8 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
         "message.timestamp.type": "LogAppendTime",
         "max.message.bytes": _INPUT_BYTES,
     }
+    # Kept for ever and not compacted: every worker reads it from its beginning to know the versions of campaigns.
+    campaigns = facts | {"retention.ms": _FOREVER}
     ledger = {"cleanup.policy": "delete", "retention.ms": _FOREVER, "max.message.bytes": _OUTPUT_BYTES}
     tables = {
         "cleanup.policy": "compact",
@@ -50,7 +52,10 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
         "retention.ms": str(90 * 86_400_000),
         "max.message.bytes": _OUTPUT_BYTES,
     }
-    plans = [TopicPlan(settings.topic(kind), partitions, facts) for kind in INPUTS]
+    plans = [
+        TopicPlan(settings.topic(kind), partitions, campaigns if kind == "campaigns" else facts)
+        for kind in INPUTS
+    ]
     plans.append(TopicPlan(settings.topic("points-events"), partitions, ledger))
     plans.append(TopicPlan(settings.topic("dead-letters"), partitions, dead))
     plans.append(TopicPlan(settings.changelog, partitions, tables))

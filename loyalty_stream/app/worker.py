@@ -19,6 +19,7 @@ from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.metrics import Metrics
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.domain.rules import Rules
+from loyalty_stream.engine.broadcast import KafkaBroadcast
 from loyalty_stream.engine.kafka_log import KafkaLog, KafkaSettings
 from loyalty_stream.engine.log import Guarantee
 from loyalty_stream.engine.stage import Stage
@@ -88,7 +89,8 @@ def build(
         clock=settings.clock,
         wall_ms=wall_ms,
     )
-    tasks = Tasks([stage], make_log, options, metrics)
+    broadcast = KafkaBroadcast(kafka, stage.broadcasts, partitions)
+    tasks = Tasks([stage], make_log, options, metrics, broadcast)
     metrics.watch(tasks.all)
     app.transport = BatchTransport(app.conf.broker_consumer, app, kafka, tasks)
     agents.declare(app, settings, tasks)
@@ -108,6 +110,7 @@ def build(
     async def stopping(_: Any, **__: Any) -> None:
         logger.info("stopping: each partition finishes its transaction")
         await tasks.revoke()
+        await broadcast.stop()
 
     return Worker(app, tasks, metrics, guaranteed)
 

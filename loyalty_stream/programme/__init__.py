@@ -9,12 +9,13 @@ from loyalty_stream.programme.load import load_programme, parse_programme
 from loyalty_stream.programme.mistakes import Mistake, ProgrammeError
 from loyalty_stream.programme.model import Programme
 from loyalty_stream.programme.published import published_campaign
-from loyalty_stream.programme.schema import programme_schema
+from loyalty_stream.programme.schema import campaign_schema, programme_schema
 
 __all__ = [
     "Mistake",
     "Programme",
     "ProgrammeError",
+    "campaign_schema",
     "compile_campaign",
     "compile_rules",
     "load_programme",

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema
 
 from loyalty_stream.domain.rules import Period
+from loyalty_stream.programme.campaigns import PublishedCampaign
 from loyalty_stream.programme.model import Programme
 from loyalty_stream.programme.values import decimal_text
 
@@ -35,6 +36,29 @@ def programme_schema() -> dict[str, Any]:
     for table in (schema, *schema["$defs"].values()):
         table["properties"] = {key: _for_toml(says) for key, says in table["properties"].items()}
     return {"$schema": _DIALECT, **schema}
+
+
+def campaign_schema() -> dict[str, Any]:
+    """JSON Schema of the `data` of a `campaign-published` event; its tables stand in it where they are used."""
+    schema = PublishedCampaign.model_json_schema(by_alias=True, schema_generator=_AsWritten)
+    tables = schema.pop("$defs")
+    for table in (schema, *tables.values()):
+        table["properties"] = {key: _for_toml(says) for key, says in table["properties"].items()}
+        table.pop("additionalProperties", None)  # facts are read tolerantly
+    made: dict[str, Any] = _inlined(schema, tables)
+    return made
+
+
+def _inlined(says: Any, tables: dict[str, Any]) -> Any:
+    match says:
+        case {"$ref": str(name), **more}:
+            return {**_inlined(tables[name.rpartition("/")[2]], tables), **more}
+        case dict():
+            return {name: _inlined(value, tables) for name, value in says.items()}
+        case list():
+            return [_inlined(value, tables) for value in says]
+        case _:
+            return says
 
 
 def _for_toml(says: dict[str, Any]) -> dict[str, Any]:

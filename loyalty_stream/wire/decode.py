@@ -11,7 +11,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.json import Decoder
 
-from loyalty_stream.domain import facts
+from loyalty_stream.domain import announcements, facts
+from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.calendar import DAY_MS
 from loyalty_stream.domain.facts import Incoming, NotYet
 from loyalty_stream.wire.instants import YEAR_2000_MS, YEAR_3000_MS, instant_ms
@@ -25,7 +26,7 @@ __all__ = ["Decoded", "Reason", "Refused", "decode", "decode_line"]
 class Decoded(Struct, frozen=True, gc=False):
     """A fact that holds what the contract says, and its `time` as milliseconds since 1970 (floored)."""
 
-    fact: Incoming | NotYet
+    fact: Incoming | NotYet | Announcement
     at_ms: int
 
 
@@ -164,6 +165,18 @@ def _grant_points(fact: facts.GrantPoints) -> str:
     return fact.id + fact.subject + fact.data.grant_id
 
 
+def _campaign_published(fact: announcements.CampaignPublished) -> str:
+    return fact.id + fact.subject
+
+
+def _campaign_withdrawn(fact: announcements.CampaignWithdrawn) -> str:
+    return fact.id + fact.subject + fact.data.id
+
+
+def _draw_seed_revealed(fact: announcements.DrawSeedRevealed) -> str:
+    return fact.id + fact.subject + fact.data.campaign_id
+
+
 def _erase_customer(fact: facts.EraseCustomer) -> str:
     return fact.id + fact.subject + fact.data.request_id
 
@@ -191,12 +204,17 @@ _IDS: Final[dict[type[facts.Fact], Callable[..., str]]] = {
     facts.AdjustPoints: _adjust_points,
     facts.GrantPoints: _grant_points,
     facts.EraseCustomer: _erase_customer,
+    announcements.CampaignPublished: _campaign_published,
+    announcements.CampaignWithdrawn: _campaign_withdrawn,
+    announcements.DrawSeedRevealed: _draw_seed_revealed,
 }
 
 
 _IDS_OF_TOPIC: Final = {topic: {kind: _IDS[kind] for kind in kinds} for topic, kinds in ACCEPTED.items()}
 
 # One decoder for all types: of a union with one member, msgspec takes an event without its `type` as well.
-# A union made at run time has no static type; `FACT_OF_TYPE` holds members of Incoming and NotYet only.
-_every_type: Final[Decoder[Incoming | NotYet]] = Decoder(union_of(tuple(FACT_OF_TYPE.values())))
+# A union made at run time has no static type; `FACT_OF_TYPE` holds members of these only.
+_every_type: Final[Decoder[Incoming | NotYet | Announcement]] = Decoder(
+    union_of(tuple(FACT_OF_TYPE.values()))
+)
 _read: Final = _every_type.decode

@@ -5,16 +5,19 @@ event. A kind of type that no fact uses is an error here and not a silent pass.
 """
 
 import re
+from datetime import datetime
 from typing import Final, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError, convert
 from msgspec.inspect import (
     BoolType,
+    DateTimeType,
     Field,
     IntType,
     LiteralType,
     Metadata,
     NoneType,
+    RawType,
     StrType,
     StructType,
     Type,
@@ -54,6 +57,10 @@ def check(declared: Type, value: JsonValue, path: str) -> Refused | None:  # noq
             return _check_text(declared, value, path)
         case IntType():
             return _check_integer(declared, value, path)
+        case DateTimeType():
+            return _check_moment(value, path)
+        case RawType():  # what it must say is known elsewhere
+            return None if isinstance(value, dict) else _wrong_type(path, "an object", value)
         case BoolType():
             return None if isinstance(value, bool) else _wrong_type(path, "true or false", value)
         case LiteralType(values=values):
@@ -73,6 +80,19 @@ def check_id(value: JsonValue, path: str) -> Refused | None:
     if _matches_id(value):
         return None
     return Refused(Reason.INVALID_ID, f"`{path}`: expected 1 to 128 characters of [A-Za-z0-9._:@/-]")
+
+
+def _check_moment(value: JsonValue, path: str) -> Refused | None:
+    if not isinstance(value, str):
+        return _wrong_type(path, "text such as 2026-01-15T10:00:00+08:00", value)
+    try:
+        if convert(value, datetime).tzinfo is not None:
+            return None
+    except ValidationError:
+        pass
+    return Refused(
+        Reason.INVALID_TIME, f"`{path}`: expected RFC 3339 with an offset, such as 2026-01-15T10:00:00+08:00"
+    )
 
 
 def _check_noted(inner: Type, extra: dict[str, object], value: JsonValue, path: str) -> Refused | None:

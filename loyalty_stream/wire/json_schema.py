@@ -15,6 +15,7 @@ from msgspec.inspect import (
     LiteralType,
     Metadata,
     NoneType,
+    RawType,
     StrType,
     StructType,
     TupleType,
@@ -116,6 +117,8 @@ def _schema(declared: Type) -> Schema:  # noqa: PLR0911 - one for each kind of t
             return _bounded("string", minLength=declared.min_length, maxLength=declared.max_length)
         case IntType():
             return _bounded("integer", minimum=declared.ge, maximum=declared.le)
+        case RawType():
+            return {"type": "object"}
         case BoolType():
             return {"type": "boolean"}
         case DateTimeType():

@@ -71,6 +71,10 @@ class Reason(StrEnum):
 
     # What only the programme or the account can tell.
     WRONG_CURRENCY = "wrong_currency", "The currency is not the programme's. Found by the stage."
+    INVALID_CAMPAIGN = (
+        "invalid_campaign",
+        "A campaign that the programme file would not take either, or less than a minute ahead. Found by the stage.",
+    )
     REFUSED_REFUND = "refused_refund", "A refund is beyond what is left of the order. Found by the stage."
     NOT_SUPPORTED_YET = (
         "not_supported_yet",

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec.inspect import StructType, type_info
 
-from loyalty_stream.domain import facts
+from loyalty_stream.domain import announcements, facts
 
 ACCEPTED: Final[dict[str, tuple[type[facts.Fact], ...]]] = {
     "orders": (facts.OrderPaid, facts.OrderCompleted, facts.OrderCancelled, facts.OrderRefunded),
@@ -26,6 +26,11 @@ ACCEPTED: Final[dict[str, tuple[type[facts.Fact], ...]]] = {
         facts.AdjustPoints,
         facts.GrantPoints,
         facts.EraseCustomer,
+    ),
+    "campaigns": (
+        announcements.CampaignPublished,
+        announcements.CampaignWithdrawn,
+        announcements.DrawSeedRevealed,
     ),
 }
 """Topic kind -> the facts and commands that it takes."""

@@ -108,6 +108,12 @@ DATA: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "grant-points": ({"grant_id": "g-1", "points": 5, "reason": "contest"}, {}),
     "erase-customer": ({"request_id": "q-1"}, {}),
+    "campaign-published": (
+        {"id": "customer-1", "award": {"points": 300}, "effective_at": "2026-02-01T00:00:00+08:00"},
+        {"theme": "Spring", "include_skus": ["tea-01"], "per_customer_limit": 2},
+    ),
+    "campaign-withdrawn": ({"id": "customer-1", "effective_at": "2026-02-01T00:00:00+08:00"}, {}),
+    "draw-seed-revealed": ({"campaign_id": "customer-1", "seed": "s"}, {}),
 }
 
 

@@ -79,6 +79,8 @@ def replaced(value, path, new):
 def test_every_id_of_every_type_is_checked(name, bad):
     whole = event(name, DATA[name][0] | DATA[name][1])
     paths = list(id_paths(whole))
+    if name == "campaign-published":  # what is in its data, the programme's model checks (app.campaign_topic)
+        paths = [path for path in paths if path[0] != "data"]
     assert len(paths) >= 2
     for path in paths:
         wrong = replaced(whole, path, bad)

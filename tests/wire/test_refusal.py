@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from loyalty_stream.wire.decode import decode, decode_line
+from loyalty_stream.wire.decode import Decoded, decode, decode_line
 from loyalty_stream.wire.json_schema import fact_schema
 from loyalty_stream.wire.reasons import Reason
 from loyalty_stream.wire.topics import FACT_OF_TYPE, TOPIC_OF_TYPE
@@ -167,9 +167,10 @@ def test_facts_are_read_tolerantly(name):
     more = event(
         name, DATA[name][0] | {"added_later": {"deep": [1.5, None]}}, traceparent="00-1", dataschema="x"
     )
-    assert decode(TOPIC_OF_TYPE[name], KEY, to_bytes(more), AT_MS) == decode(
-        TOPIC_OF_TYPE[name], KEY, to_bytes(event(name)), AT_MS
-    )
+    taken = decode(TOPIC_OF_TYPE[name], KEY, to_bytes(more), AT_MS)
+    if name != "campaign-published":  # its data is kept as it came (tests/app/test_campaign_topic.py)
+        assert taken == decode(TOPIC_OF_TYPE[name], KEY, to_bytes(event(name)), AT_MS)
+    assert isinstance(taken, Decoded)
     assert Draft202012Validator(fact_schema(FACT_OF_TYPE[name])).is_valid(more)
 
 

@@ -1,0 +1,91 @@
+"""The campaigns topic as a stage hears it: which campaigns it tells of, and the rules with them.
+
+It knows no record and no partition. Every worker reads the topic in full, so what is wrong is found by all; the
+ledger's task of the record's partition sets it aside.
+"""
+
+from typing import TypeAlias, assert_never
+
+import msgspec
+
+from loyalty_stream.domain import calendar
+from loyalty_stream.domain.announcements import (
+    Announcement,
+    CampaignPublished,
+    CampaignWithdrawn,
+    DrawSeedRevealed,
+)
+from loyalty_stream.domain.rules import Campaign, Rules, Withdrawal
+from loyalty_stream.programme import ProgrammeError, published_campaign
+from loyalty_stream.programme.published import NOTICE_MS
+from loyalty_stream.wire.reasons import Reason
+
+Wrong: TypeAlias = tuple[Reason, str]
+"""Why an announcement is not taken: code, and the key path with what would be right."""
+
+
+class LiveRules:
+    """The programme's rules with the campaigns that were announced so far."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._programme = rules
+        self._told: list[Campaign | Withdrawal] = []
+        self._current = rules
+        self._behind = False
+
+    def hear(self, fact: Announcement) -> None:
+        """Take over what is announced; what is wrong changes nothing."""
+        said = read(fact, self._programme)
+        if isinstance(said, Campaign | Withdrawal):
+            self._told.append(said)
+            self._behind = True
+
+    @property
+    def current(self) -> Rules:
+        """The rules now. They are made anew only once for many announcements."""
+        if self._behind:
+            told = (*self._programme.campaigns, *self._told)
+            self._current = msgspec.structs.replace(self._programme, campaigns=told)
+            self._behind = False
+        return self._current
+
+
+def read(fact: Announcement, rules: Rules) -> Campaign | Withdrawal | DrawSeedRevealed | Wrong:
+    """What is announced, checked against the programme's `rules`; or why it can't be taken."""
+    match fact:
+        case CampaignPublished():
+            return _published(fact, rules)
+        case CampaignWithdrawn():
+            return _withdrawn(fact)
+        case DrawSeedRevealed():
+            return _unlike(fact.subject, fact.data.campaign_id, "campaign_id") or fact
+        case _:
+            assert_never(fact)
+
+
+def _published(fact: CampaignPublished, rules: Rules) -> Campaign | Wrong:
+    data = msgspec.json.decode(fact.data)
+    if not isinstance(data, dict):
+        return Reason.WRONG_TYPE, "`$.data`: expected an object, a campaign as in the programme file"
+    try:
+        campaign = published_campaign(data, calendar.to_ms(fact.time), rules)
+    except ProgrammeError as error:
+        told = "; ".join(f"`$.data.{mistake.path}`: {mistake.message}" for mistake in error.mistakes)
+        return Reason.INVALID_CAMPAIGN, told[:1024]
+    return _unlike(fact.subject, campaign.id, "id") or campaign
+
+
+def _withdrawn(fact: CampaignWithdrawn) -> Withdrawal | Wrong:
+    effective_at = calendar.to_ms(fact.data.effective_at)
+    if effective_at < calendar.to_ms(fact.time) + NOTICE_MS:
+        return (
+            Reason.INVALID_CAMPAIGN,
+            "`$.data.effective_at`: must be at least a minute after the event's own time",
+        )
+    return _unlike(fact.subject, fact.data.id, "id") or Withdrawal(fact.data.id, effective_at)
+
+
+def _unlike(subject: str, campaign_id: str, name: str) -> Wrong | None:
+    if subject == campaign_id:
+        return None
+    return Reason.INVALID_CAMPAIGN, f"`$.data.{name}`: must be `$.subject`, the key of the record"
