@@ -196,10 +196,10 @@ class Campaign(Section):
     @field_validator("per_customer_limit")
     @classmethod
     def _countable(cls, limit: int, info: ValidationInfo) -> int:
-        award, given = info.data.get("award"), ()
-        if info.data.get("accumulate") is True and info.data.get("trigger") == "purchase":
-            given = award.given if isinstance(award, Award) else ()
-        if ("draw_entries" in given or "gift" in given) and not 1 <= limit <= MAX_AWARDS:
+        award = info.data.get("award")
+        by_amount = info.data.get("accumulate") is True and info.data.get("trigger") == "purchase"
+        one_by_one = isinstance(award, Award) and (award.draw_entries is not None or award.gift is not None)
+        if by_amount and one_by_one and not 1 <= limit <= MAX_AWARDS:
             raise wrong(
                 f"must be from 1 to {MAX_AWARDS} where entries or gifts are given for each full minimum_amount, "
                 f"is {limit}"
