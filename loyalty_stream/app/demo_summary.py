@@ -1,7 +1,7 @@
 """What the demo shows in the end, in the words of marketing and finance. It reads events and accounts, no topic."""
 
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from heapq import nlargest
@@ -15,7 +15,7 @@ from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.verify import VerifyReport
 from loyalty_stream.domain import orders
 from loyalty_stream.domain.account import Account
-from loyalty_stream.domain.events import PointEvent, PointExpiring, PointGranted
+from loyalty_stream.domain.events import PointEvent, PointExpiring, PointGranted, TierChanged
 from loyalty_stream.programme import Programme
 
 _TOP: Final = 5
@@ -43,6 +43,18 @@ class Customer:
     net_amount: int
     expired: int
     available: int
+    tier: str
+    """Empty: below the first."""
+
+
+@dataclass(slots=True)
+class CampaignCount:
+    """What a campaign has come to so far, in points."""
+
+    customers: set[str] = field(default_factory=set)
+    granted: int = 0
+    cut: int = 0
+    """Grants that the budget cut."""
 
 
 class Summary:
@@ -55,6 +67,8 @@ class Summary:
         self.reached: Counter[int] = Counter()
         """Minimum amount of a threshold -> orders that reached it."""
         self.warnings = 0
+        self.rises = 0
+        self.campaigns: defaultdict[str, CampaignCount] = defaultdict(CampaignCount)
         self.customers: list[Customer] = []
         self._thresholds = [
             sorted(threshold.minimum_amount for threshold in rule.thresholds)
@@ -65,10 +79,10 @@ class Summary:
     def event(self, event: PointEvent) -> None:
         """Add an event of the ledger."""
         match event.data:
-            case PointGranted(reason=reason, points=points):
-                self.granted_for[reason] += points
-                if reason == "threshold":
-                    self._reach(event.data)
+            case PointGranted():
+                self._grant(event.subject, event.data)
+            case TierChanged():
+                self.rises += 1
             case PointExpiring():
                 self.warnings += 1
             case _:
@@ -78,8 +92,26 @@ class Summary:
         """Add a customer as the account is in the end."""
         net = sum(order.net_amount for order in orders.each(account))
         self.customers.append(
-            Customer(account.granted, name, orders.count(account), net, account.expired, account.available)
+            Customer(
+                account.granted,
+                name,
+                orders.count(account),
+                net,
+                account.expired,
+                account.available,
+                account.tier,
+            )
         )
+
+    def _grant(self, customer: str, grant: PointGranted) -> None:
+        self.granted_for["campaign" if grant.campaign_id else grant.reason] += grant.points
+        if grant.campaign_id:
+            count = self.campaigns[grant.campaign_id]
+            count.customers.add(customer)
+            count.granted += grant.points
+            count.cut += "budget" in grant.reason
+        elif grant.reason == "threshold":
+            self._reach(grant)
 
     def _reach(self, grant: PointGranted) -> None:
         base = grant.base_amount or 0
@@ -94,6 +126,8 @@ def summarize(
     """Print what the year came to and what is proved; returns whether all of it holds."""
     _year(console, summary, imported)
     _points(console, summary, report)
+    _tiers(console, summary)
+    _campaigns(console, summary)
     _top(console, summary)
     return _proof(console, summary, imported, report, run)
 
@@ -148,6 +182,38 @@ def _points(console: Console, summary: Summary, report: VerifyReport) -> None:
     )
     console.print(table)
     console.print()
+
+
+def _tiers(console: Console, summary: Summary) -> None:
+    tiers = summary.programme.tiers
+    if tiers is None:
+        return
+    held = Counter(customer.tier for customer in summary.customers)
+    table = _table("Tiers at the end of the year")
+    for level in reversed(tiers.levels):
+        table.add_row(
+            level.name,
+            f"{held[level.name]:,}",
+            f"{_percent(held[level.name], len(summary.customers))} of customers, from {level.minimum:,} tier points",
+        )
+    table.add_row("below", f"{held['']:,}", f"{summary.rises:,} changes of a tier during the year")
+    console.print(table)
+    console.print()
+
+
+def _campaigns(console: Console, summary: Summary) -> None:
+    for campaign in summary.programme.campaigns:
+        count = summary.campaigns[campaign.id]
+        table = _table(
+            f"Campaign {campaign.theme!r}, {campaign.starts_at:%d %B} to {campaign.ends_at:%d %B %Y}"
+        )
+        table.add_row("customers rewarded", f"{len(count.customers):,}", "")
+        table.add_row("points granted", f"{count.granted:,}", f"{count.cut:,} grants cut by the budget")
+        if campaign.budget_points:
+            left = campaign.budget_points - count.granted
+            table.add_row("budget left", f"{left:,}", f"of {campaign.budget_points:,}")
+        console.print(table)
+        console.print()
 
 
 def _top(console: Console, summary: Summary) -> None:
