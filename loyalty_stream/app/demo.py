@@ -1,6 +1,6 @@
 """The demo: a year of a grocery chain through Kafka and a worker, proved and summed up, and all cleaned up.
 
-It must not know what the figures mean (`demo_summary`) nor how options are written on a command line.
+It must not know what the figures mean (`demo_report`) nor how options are written on a command line.
 """
 
 import asyncio
@@ -23,7 +23,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from loyalty_stream.app import topics
 from loyalty_stream.app.complete_journey import PROGRAMME_FILE, PreparedImport
-from loyalty_stream.app.demo_summary import Run, Summary, further, summarize
+from loyalty_stream.app.demo_report import Run, further, summarize
+from loyalty_stream.app.demo_summary import Summary
 from loyalty_stream.app.interruption import Interruption
 from loyalty_stream.app.local_broker import BrokerKind, LocalBroker, choose_local_broker
 from loyalty_stream.app.local_broker.bound_process import BoundProcess
