@@ -100,14 +100,14 @@ def _tiers(console: Console, summary: Summary) -> None:
     if tiers is None:
         return
     held = Counter(customer.tier for customer in summary.customers)
-    table = _table("Tiers at the end of the year")
+    table = _table("Tiers in the end")
     for level in reversed(tiers.levels):
         table.add_row(
             level.name,
             f"{held[level.name]:,}",
             f"{_percent(held[level.name], len(summary.customers))} of customers, from {level.minimum:,} tier points",
         )
-    table.add_row("below", f"{held['']:,}", f"{summary.rises:,} changes of a tier during the year")
+    table.add_row("below", f"{held['']:,}", f"{summary.rises:,} changes of a tier on the way")
     console.print(table)
     console.print()
 
