@@ -68,7 +68,7 @@ def as_json(view: AccountView) -> str:
     account = view.account
     fields: dict[str, Any] = {name: getattr(account, name) for name in account.__struct_fields__}
     del fields["keys"]  # digests: of no use to a reader
-    for name in ("lots", "holds", "orders", "waiting"):
+    for name in ("lots", "holds", "orders", "waiting", "asked", "redemptions"):
         fields[name] = _by_name(fields[name])
     body = {"customer": view.customer, "partition": view.partition, "account": fields, "events": view.events}
     return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
@@ -104,7 +104,8 @@ def as_text(view: AccountView, history: int) -> str:
     if account.holds:
         holds = Table("hold", "points", "state", "due", "order", title="Holds", title_justify="left")
         for hold_id, hold in account.holds.items():
-            holds.add_row(hold_id, f"{hold.points:,}", hold.state, _minute(hold.due_at), hold.order_id)
+            due = "" if hold.due_at == NEVER else _minute(hold.due_at)
+            holds.add_row(hold_id, f"{hold.points:,}", hold.state, due, hold.order_id)
         console.print(holds)
     if orders.count(account):
         paid = list(orders.each(account))

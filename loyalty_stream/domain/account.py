@@ -7,6 +7,8 @@ field names; `wire.account_codec` writes and reads them. New fields go to the en
 
 from msgspec import Struct, field
 
+from loyalty_stream.domain.events import Purpose
+
 NEVER = 1 << 53
 """The `expires_at` of points that never expire: later than every instant, and exact in JSON."""
 
@@ -166,6 +168,29 @@ class Participation(Struct, array_like=True, gc=False):
     """Given or asked for, less those taken back: what the limit per customer is about."""
 
 
+class Asked(Struct, array_like=True, gc=False):
+    """A request to the owner of something limited, not answered yet."""
+
+    resource: str
+    purpose: Purpose
+
+
+class Redeemed(Struct, array_like=True, gc=False):
+    """A reward that was redeemed or given free, as far as cancelling it needs it."""
+
+    reward_id: str
+    quantity: int
+    at: int
+    """When it was asked for, in ms."""
+    state: str
+    """`asked`: its stock's owner has not answered; `issued`; `cancelled`."""
+    spent: list[Spent] = []
+    free: bool = False
+    """A gift or a prize: it does not count against the limit per customer."""
+    request_id: str = ""
+    """By which stock was asked for; empty: unlimited."""
+
+
 class Account(Struct, array_like=True, gc=False):
     """One customer. `available`, `pending`, `held` and `debt` are sums over lots and holds, kept as they change."""
 
@@ -218,6 +243,14 @@ class Account(Struct, array_like=True, gc=False):
     """When the customer last earned or spent and so moved all dates, under expiry by inactivity (`grants`)."""
     idle_until: int = 0
     """The date that all points got then."""
+    # ARCHITECTURE.md, What is limited across customers
+    asked: dict[str, Asked] = field(default_factory=dict)
+    """By request id (`allocations`)."""
+    # DOMAIN.md, Reward mall
+    redemptions: dict[str, Redeemed] = field(default_factory=dict)
+    """By redemption id; forgotten with the retention."""
+    reward_counts: dict[str, int] = field(default_factory=dict)
+    """By reward id: pieces redeemed or asked for and not cancelled, against the limit per customer; never forgotten."""
 
     reviews: dict[bytes, Review] = field(default_factory=dict)
     """Those that were granted points and not removed, by their business key (`reviews`)."""

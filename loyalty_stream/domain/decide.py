@@ -8,6 +8,7 @@ from typing import assert_never
 from loyalty_stream.domain import (
     activities,
     adjustments,
+    allocations,
     calendar,
     check_ins,
     completion,
@@ -21,13 +22,16 @@ from loyalty_stream.domain import (
     resuming,
     retention,
     reviews,
+    rewards,
     shares,
 )
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
-from loyalty_stream.domain.events import AccountNoted, Cause, PointEvent, PointGranted
+from loyalty_stream.domain.events import AccountNoted, Cause, ForGift, ForRedemption, PointEvent, PointGranted
 from loyalty_stream.domain.facts import (
     ActivityAttended,
     AdjustPoints,
+    AllocationAnswered,
+    Answer,
     CheckedIn,
     ConfirmHold,
     CustomerRegistered,
@@ -42,6 +46,7 @@ from loyalty_stream.domain.facts import (
     OrderCompleted,
     OrderPaid,
     OrderRefunded,
+    RedeemReward,
     ReleaseHold,
     ReviewPublished,
     ReviewRemoved,
@@ -63,7 +68,7 @@ def is_known(account: Account, fact: Fact) -> bool:
 
 def apply(
     account: Account,
-    fact: Incoming,
+    fact: Incoming | Answer,
     rules: Rules,
     now: int,
     *,
@@ -111,7 +116,7 @@ def apply(
     return events
 
 
-def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:  # noqa: C901, PLR0912 - one case for each type
+def _decide(journal: Journal, fact: Incoming | Answer, rules: Rules) -> list[PointEvent]:  # noqa: C901, PLR0912 - one case for each type
     if journal.account.erased_at:
         return erasure.refuse(journal, fact)
     match fact:
@@ -148,6 +153,8 @@ def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:
             adjustments.decide_adjust_points(journal, fact, rules)
         case GrantPoints():
             adjustments.decide_grant_points(journal, fact, rules)
+        case RedeemReward():
+            rewards.decide_redeem_reward(journal, fact, rules)
         case EraseCustomer():
             return erasure.decide_erase_customer(journal, fact)
         case OrderRefunded():
@@ -158,6 +165,22 @@ def _decide(journal: Journal, fact: Incoming, rules: Rules) -> list[PointEvent]:
             refunds.decide_order_cancelled(journal, fact, rules)
         case ReviewRemoved():
             reviews.decide_review_removed(journal, fact, rules)
+        case AllocationAnswered():
+            _decide_answered(journal, fact, rules)
         case _:
             assert_never(fact)
     return journal.close()
+
+
+def _decide_answered(journal: Journal, fact: AllocationAnswered, rules: Rules) -> None:
+    """Hand the answer to whoever asked."""
+    purpose = allocations.answered(journal, fact)
+    match purpose:
+        case None:
+            pass
+        case ForRedemption():
+            rewards.decide_stock_answered(journal, purpose, fact.data.given, rules)
+        case ForGift():
+            rewards.decide_gift_answered(journal, purpose, fact.data.given, rules)
+        case _:
+            assert_never(purpose)

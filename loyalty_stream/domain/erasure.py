@@ -5,7 +5,7 @@ What comes later is answered here too (DOMAIN.md, Deletion). It must not know wh
 
 from typing import Final, TypeAlias
 
-from loyalty_stream.domain import expiry, holds, identity
+from loyalty_stream.domain import allocations, expiry, holds, identity
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import CommandRejected, ErasedNote, PointEvent, PointRevoked, Taken
 from loyalty_stream.domain.facts import (
@@ -63,6 +63,7 @@ def decide_erase_customer(journal: Journal, fact: EraseCustomer) -> list[PointEv
     if left:
         points = account.available + account.pending
         journal.record(PointRevoked(points=points, reason="erased", grants=left, shortfall=0))
+    allocations.return_all(journal)
     journal.remember("erased", ErasedNote(request_id=fact.data.request_id, debt=account.debt))
     events = journal.close()
     return events[:released] + expired + events[released:]

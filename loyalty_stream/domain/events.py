@@ -261,6 +261,61 @@ class ReferralNote(Struct, frozen=True, gc=False, tag_field="kind", tag="referra
     points: int
 
 
+class ForRedemption(Struct, frozen=True, gc=False, tag_field="for", tag="redemption"):
+    """Stock for a reward that points are held for."""
+
+    redemption_id: str
+    reward_id: str
+    quantity: int
+    reward: Literal["goods", "coupon"]
+
+
+class ForGift(Struct, frozen=True, gc=False, tag_field="for", tag="gift"):
+    """Stock for a reward that is free: a campaign's gift or a draw's prize."""
+
+    redemption_id: str
+    reward_id: str
+    quantity: int
+    reward: Literal["goods", "coupon"]
+    campaign_id: str
+
+
+Purpose: TypeAlias = ForRedemption | ForGift
+"""What an answer is for, with all that must be known then."""
+
+
+class AskNote(Struct, frozen=True, gc=False, tag_field="kind", tag="ask", omit_defaults=True):
+    """`quantity` of a resource is asked for, of the `limit` that there are; the request goes out to its owner."""
+
+    request_id: str
+    resource: str
+    quantity: int
+    limit: int
+    purpose: Purpose
+    partial: bool = False
+    """Less than the quantity will do."""
+
+
+class AnswerNote(Struct, frozen=True, gc=False, tag_field="kind", tag="answer"):
+    """The resource's owner has answered: so much is given, 0 for nothing."""
+
+    request_id: str
+    given: int
+
+
+class ReturnNote(Struct, frozen=True, gc=False, tag_field="kind", tag="return"):
+    """All that a request got, or is still to get, is given back; the owner is told."""
+
+    request_id: str
+    resource: str
+
+
+class RedemptionCancelledNote(Struct, frozen=True, gc=False, tag_field="kind", tag="redemption-cancelled"):
+    """The redemption of a reward is cancelled."""
+
+    redemption_id: str
+
+
 class KeyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="key"):
     """Only that the fact was seen: a business duplicate under a new id, for example."""
 
@@ -288,6 +343,10 @@ Note: TypeAlias = (
     | ErasedNote
     | TierNote
     | ReferralNote
+    | AskNote
+    | AnswerNote
+    | ReturnNote
+    | RedemptionCancelledNote
 )
 
 
@@ -340,7 +399,8 @@ class PointHeld(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True)
 
     hold_id: str
     points: int
-    due_at: datetime
+    due_at: datetime | None
+    """Null: for a reward, until its stock's owner has answered."""
     grants: tuple[Taken, ...]
     order_id: str | None = None
 
@@ -350,7 +410,7 @@ class PointReleased(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=T
 
     hold_id: str
     points: int
-    reason: Literal["released", "timed_out", "over_order", "erased"]
+    reason: Literal["released", "timed_out", "over_order", "erased", "out_of_stock", "cancelled"]
     grants: tuple[Taken, ...]
 
 
@@ -363,6 +423,8 @@ class PointRedeemed(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=T
     """Cash value in minor units, where it was spent on an order or by `confirm-hold`."""
     hold_id: str | None = None
     redemption_id: str | None = None
+    entry_id: str | None = None
+    """The entry to a draw that it paid for."""
     order_id: str | None = None
     all_expire_at: datetime | None = None
     """Under expiry by inactivity: the date that all points have from now on, where it moved."""

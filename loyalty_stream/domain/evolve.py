@@ -6,7 +6,7 @@ remembers besides in `fold_notes`; nothing but these three changes an account.
 
 from typing import assert_never
 
-from loyalty_stream.domain import calendar, fold_notes, fold_points, identity
+from loyalty_stream.domain import calendar, fold_notes, fold_points, fold_rewards, identity
 from loyalty_stream.domain.account import Account, Hold
 from loyalty_stream.domain.events import (
     SOURCE,
@@ -66,7 +66,7 @@ def evolve(  # noqa: C901, PLR0912 - one case for each type of event
         case AccountNoted():
             pass
         case PointRedeemed():
-            fold_points.redeemed(account, data)
+            fold_points.redeemed(account, data, at)
         case PointHeld():
             fold_points.held(account, data)
         case PointExpired():
@@ -84,7 +84,9 @@ def evolve(  # noqa: C901, PLR0912 - one case for each type of event
         case TierChanged():
             account.tier = data.to or ""
             fold_notes.fold_standing(account, data)
-        case RewardIssued() | DrawEntered() | DrawWon():
+        case RewardIssued():
+            fold_rewards.issued(account, data, at)
+        case DrawEntered() | DrawWon():
             raise NotImplementedError
         case CommandRejected():
             if data.command == "hold-points" and not account.erased_at:

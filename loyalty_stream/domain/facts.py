@@ -366,6 +366,27 @@ class EraseCustomer(Fact, frozen=True, gc=False, kw_only=True, tag="erase-custom
     data: EraseCustomerData
 
 
+# -- answers to what an account asked for, from ourselves -------------------------------------------------
+
+
+class AllocationAnsweredData(_Data, frozen=True, gc=False, kw_only=True):
+    """`given` of the `asked` quantity of `resource` is the request's, 0 for nothing."""
+
+    request_id: Id
+    resource: Id
+    asked: Annotated[int, Meta(ge=0)]
+    given: Annotated[int, Meta(ge=0)]
+
+
+class AllocationAnswered(Fact, frozen=True, gc=False, kw_only=True, tag="allocation-answered"):
+    """The owner of something limited has answered; `time` is that of the event that asked."""
+
+    data: AllocationAnsweredData
+
+
+Answer: TypeAlias = AllocationAnswered
+"""What other stages of ours tell an account; nobody else may."""
+
 Incoming: TypeAlias = (
     OrderPaid
     | OrderCompleted
@@ -385,9 +406,10 @@ Incoming: TypeAlias = (
     | ReleaseHold
     | AdjustPoints
     | GrantPoints
+    | RedeemReward
     | EraseCustomer
 )
 """What an account acts on today."""
 
-NotYet: TypeAlias = RedeemReward | CancelRedemption | EnterDraw
+NotYet: TypeAlias = CancelRedemption | EnterDraw
 """Of the contract, read and checked, and not acted on yet: they are kept as dead letters."""

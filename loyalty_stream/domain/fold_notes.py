@@ -3,10 +3,12 @@
 from bisect import bisect_right
 from typing import Final, assert_never
 
-from loyalty_stream.domain import calendar, fold_campaigns, identity, orders
+from loyalty_stream.domain import calendar, fold_campaigns, fold_rewards, identity, orders
 from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Line, Order, Waiting
 from loyalty_stream.domain.events import (
     ActivityNote,
+    AnswerNote,
+    AskNote,
     AwardNote,
     AwardWithdrawnNote,
     CheckInNote,
@@ -19,9 +21,11 @@ from loyalty_stream.domain.events import (
     KeyNote,
     Note,
     OrderNote,
+    RedemptionCancelledNote,
     ReferralNote,
     RefundNote,
     RegistrationNote,
+    ReturnNote,
     ReviewNote,
     ReviewRemovedNote,
     SegmentNote,
@@ -115,6 +119,14 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             fold_standing(account, note)
         case ReferralNote():
             account.referral_told = True
+        case AskNote():
+            fold_rewards.asked(account, note, at)
+        case AnswerNote():
+            fold_rewards.answered(account, note)
+        case ReturnNote():
+            fold_rewards.returned(account, note)
+        case RedemptionCancelledNote():
+            fold_rewards.cancelled(account, note)
         case KeyNote():
             pass
         case _:
@@ -222,6 +234,7 @@ def _forget(account: Account, note: ForgottenNote) -> None:
         if hold.due_at >= before or hold.state == "open"
     }
     account.reviews = {key: each for key, each in account.reviews.items() if each.earned_at >= before}
+    fold_rewards.forget_before(account, before)
     account.daily = {day: counters for day, counters in account.daily.items() if day >= note.before_day}
     # A run that ends on the day before may still be joined by that day, so it stays.
     account.streaks = [run for run in account.streaks if run[0] + run[1] >= note.before_day]

@@ -2,7 +2,7 @@
 
 from typing import Final, assert_never
 
-from loyalty_stream.domain import calendar, fold_campaigns, identity, lots, orders
+from loyalty_stream.domain import calendar, fold_campaigns, fold_rewards, identity, lots, orders
 from loyalty_stream.domain.account import NEVER, Account, Earned, Hold, Lot, Order, Review, Spent
 from loyalty_stream.domain.events import (
     PointActivated,
@@ -87,7 +87,7 @@ def held(account: Account, data: PointHeld) -> None:
     for part in data.grants:
         lots.move(account.lots, part.grant_id, free=-part.points, held=part.points)
     taken = [(part.grant_id, part.points) for part in data.grants]
-    due_at = calendar.to_ms(data.due_at)
+    due_at = NEVER if data.due_at is None else calendar.to_ms(data.due_at)
     account.holds[data.hold_id] = Hold(data.points, due_at, "open", taken, order_id=data.order_id or "")
     account.available -= data.points
     account.held += data.points
@@ -106,13 +106,17 @@ def released(account: Account, data: PointReleased) -> None:
         case "released" | "timed_out" | "erased":
             hold.taken = []
             hold.state = "released"
+        case "out_of_stock" | "cancelled":
+            del account.holds[data.hold_id]
         case _:
             assert_never(data.reason)
 
 
-def redeemed(account: Account, data: PointRedeemed) -> None:
-    """Points leave; their order, or the hold until an order names it, keeps where they came from."""
+def redeemed(account: Account, data: PointRedeemed, at: int) -> None:
+    """Points leave; their order, the hold until an order names it, or the redemption keeps where they came from."""
     hold = None if data.hold_id is None else account.holds[data.hold_id]
+    if data.redemption_id is not None:
+        hold = account.holds.pop(fold_rewards.hold_of(data.redemption_id), None)
     account.redeemed += data.points
     was_held = hold is not None and hold.state == "open"
     spent: list[Spent] = []
@@ -132,6 +136,8 @@ def redeemed(account: Account, data: PointRedeemed) -> None:
         hold.state = "confirmed" if data.order_id is None else "spent"
         if data.order_id is None:
             hold.spent = spent
+    if data.redemption_id is not None:
+        fold_rewards.spent(account, data.redemption_id, spent, at)
     if data.order_id is not None:
         order = orders.find(account, data.order_id)
         if order is not None:

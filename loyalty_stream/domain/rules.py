@@ -22,6 +22,7 @@ from loyalty_stream.domain.campaign_terms import (
     Trigger,
     Withdrawal,
 )
+from loyalty_stream.domain.coupons import NO_SECRET, Secret
 
 __all__ = [  # the terms of campaigns are rules too, and looked for here
     "Audience",
@@ -248,6 +249,8 @@ class Rules(Struct, frozen=True):
     """Versions of campaigns: those of the programme file, then what the `campaigns` topic told, in its order."""
     rewards: dict[str, Reward] = {}
     subject: Literal["plain", "pseudonym"] = "plain"
+    coupon_secret: Secret = NO_SECRET
+    """What coupon codes are derived from; no part of the programme file."""
     unit_cost_amount: int = 1
     """Minor units per point, for liability and cost."""
     book: CampaignBook = NO_CAMPAIGNS
