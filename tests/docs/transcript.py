@@ -92,7 +92,7 @@ def _event(said: str, number: int) -> dict[str, Any]:
     kind, pairs = found[3], _pairs(found[4], number)
     if kind == "clock-advanced":
         return {"type": kind, "time": at.isoformat()}
-    fact_id = pairs.pop("id", f"e-{number}")
+    fact_id = pairs.pop("event_id", f"e-{number}")
     subject = found[2] or CUSTOMER
     data = {**FILLERS.get(kind, {}), **{key: _value(kind, key, text) for key, text in pairs.items()}}
     return {
