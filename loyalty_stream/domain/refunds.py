@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from loyalty_stream.domain import (
     calendar,
+    campaign_refunds,
     grants,
     holds,
     identity,
@@ -114,6 +115,8 @@ def _apply(journal: Journal, order: Order, note: RefundNote, rules: Rules) -> No
         order_id=note.order_id,
     )
     journal.close()  # what the refund lowers, and to which order the bonus passes, the account knows by its note
+    campaign_refunds.take_back(journal, rules, note.order_id)
+    journal.close()
     if passes and account.first_order:
         grants.grant(
             journal,

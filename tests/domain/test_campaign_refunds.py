@@ -1,0 +1,174 @@
+"""What refunds take back of campaigns: awards that the spend no longer reaches (DOMAIN.md, Campaigns)."""
+
+from fractions import Fraction
+
+import pytest
+
+from loyalty_stream.domain.events import AwardWithdrawnNote, PointGranted, PointRevoked
+from loyalty_stream.domain.rules import Award
+from tests.domain.given import Customer, cancellation, order_paid, refund
+from tests.domain.given_campaigns import campaign, with_campaigns
+
+IN = "2026-03-02 10:00"
+LATER = "2026-03-20 10:00"
+TEA = frozenset({"tea-01", "tea-02"})
+MINIMUM = 20000
+
+
+def revoked(events, grant_of="campaign:c"):
+    """Points revoked of the campaign's grants, with the reason, in the order of the events."""
+    return [
+        (event.data.reason, sum(each.points for each in event.data.revokes if each.campaign_id))
+        for event in events
+        if isinstance(event.data, PointRevoked) and any(each.campaign_id for each in event.data.revokes)
+    ]
+
+
+def withdrawn(events):
+    return [event.data.note for event in events if isinstance(event.data.note, AwardWithdrawnNote)]
+
+
+def left_of_campaign(customer):
+    granted = sum(
+        e.data.points for e in customer.events if isinstance(e.data, PointGranted) and e.data.campaign_id
+    )
+    return granted - sum(points for _, points in revoked(customer.events))
+
+
+# -- in one order ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("refunds", "taken", "awards"),
+    [
+        ([10000], [], 1),  # 200.00 of 300.00 is left: reached still
+        ([10001], [("refund", 300)], 0),
+        ([5000, 5000, 1, 19999], [("refund", 300)], 0),  # once
+    ],
+)
+def test_an_award_for_one_order_goes_when_what_remains_no_longer_reaches_it(refunds, taken, awards):
+    customer = Customer(with_campaigns(campaign("c", minimum_amount=MINIMUM, per_customer_limit=1)))
+    customer.when(order_paid("o-1", IN, 30000))
+    made = [
+        e for n, amount in enumerate(refunds) for e in customer.when(refund(f"r-{n}", LATER, "o-1", amount))
+    ]
+    assert revoked(made) == taken
+    assert customer.account.campaigns["c"].awards == awards
+
+
+def test_an_award_that_is_gone_no_longer_counts_against_the_limit():
+    customer = Customer(with_campaigns(campaign("c", minimum_amount=MINIMUM, per_customer_limit=1)))
+    customer.when(order_paid("o-1", IN, 30000), cancellation("x-1", IN, "o-1"), order_paid("o-2", IN, 30000))
+    assert left_of_campaign(customer) == 300
+    assert customer.account.campaigns["c"].awards == 1
+
+
+def test_only_what_is_refunded_of_the_included_goods_counts():
+    customer = Customer(with_campaigns(campaign("c", minimum_amount=MINIMUM, include_skus=TEA)))
+    customer.when(order_paid("o-1", IN, [("tea-01", 20000), ("milk", 20000)]))
+    made = customer.when(refund("r-1", LATER, "o-1", 20000, lines={"l2": 20000}))
+    assert revoked(made) == []
+    assert revoked(customer.when(refund("r-2", LATER, "o-1", 1, lines={"l1": 1}))) == [("refund", 300)]
+
+
+def test_an_award_without_a_minimum_is_gone_with_its_order():
+    customer = Customer(with_campaigns(campaign("c")))
+    customer.when(order_paid("o-1", IN, 30000), refund("r-1", LATER, "o-1", 29999))
+    assert left_of_campaign(customer) == 300
+    customer.when(refund("r-2", LATER, "o-1", 1))
+    assert left_of_campaign(customer) == 0
+
+
+def test_multiplied_points_shrink_in_proportion_and_partial_refunds_add_up():
+    customer = Customer(with_campaigns(campaign("c", award=Award(multiplier=Fraction("1.5")))))
+    customer.when(order_paid("o-1", IN, 10001))
+    taken = [
+        sum(p for _, p in revoked(customer.when(refund(f"r-{n}", LATER, "o-1", 3333)))) for n in range(3)
+    ]
+    # 150.015 of which the rules give 100: 50, of an extra fraction of 50.005
+    assert taken == [17, 17, 16]
+    customer.when(refund("r-9", LATER, "o-1", 2))
+    assert left_of_campaign(customer) == 0
+    assert customer.account.campaigns["c"].awards == 0
+
+
+# -- over the window ------------------------------------------------------------------------------------
+
+
+def accumulating(**more):
+    return with_campaigns(campaign("c", accumulate=True, minimum_amount=MINIMUM, **more))
+
+
+@pytest.mark.parametrize(
+    ("orders", "steps", "left", "awards"),
+    [
+        # The spend stays above what the award needs, whichever order it came with.
+        ([15000, 15000, 15000], [("o-1", 5000)], 600, 2),
+        ([15000, 15000, 15000], [("o-1", 5001)], 300, 1),
+        ([15000, 15000, 15000], [("o-1", 15000), ("o-2", 10001)], 0, 0),
+        ([50000], [("o-0", 10000)], 600, 2),
+        ([50000], [("o-0", 10001)], 300, 1),
+        ([50000], [("o-0", 30001)], 0, 0),
+        ([50000], [("o-0", None)], 0, 0),
+    ],
+)
+def test_the_latest_awards_go_when_the_spend_over_the_window_falls(orders, steps, left, awards):
+    customer = Customer(accumulating())
+    customer.when(*[order_paid(f"o-{n}", IN, amount) for n, amount in enumerate(orders)])
+    for n, (order_id, amount) in enumerate(steps):
+        if amount is None:
+            customer.when(cancellation(f"x-{n}", LATER, order_id))
+        else:
+            customer.when(refund(f"r-{n}", LATER, order_id, amount))
+    assert (left_of_campaign(customer), customer.account.campaigns["c"].awards) == (left, awards)
+    assert {reason for reason, _ in revoked(customer.events)} <= {"campaign"}
+
+
+def test_the_award_of_another_order_is_pinned_by_that_orders_id():
+    customer = Customer(accumulating())
+    customer.when(order_paid("o-1", IN, 15000), order_paid("o-2", IN, 5000))
+    made = customer.when(refund("r-1", LATER, "o-1", 1))
+    assert withdrawn(made) == [AwardWithdrawnNote("c", "o-2", 1)]
+    (event,) = [e.data for e in made if isinstance(e.data, PointRevoked) and e.data.reason == "campaign"]
+    assert (event.order_id, event.campaign_id, event.points) == ("o-2", "c", 300)
+    assert customer.when(refund("r-2", LATER, "o-1", 1)) != []
+    assert left_of_campaign(customer) == 0
+
+
+def test_spend_that_rises_again_is_awarded_again():
+    customer = Customer(accumulating(per_customer_limit=1))
+    customer.when(
+        order_paid("o-1", IN, 20000), refund("r-1", IN, "o-1", 1), order_paid("o-2", "2026-03-03 10:00", 1)
+    )
+    assert left_of_campaign(customer) == 300
+
+
+def test_an_award_stays_while_other_spend_reaches_it_even_when_its_own_order_is_cancelled():
+    customer = Customer(accumulating(per_customer_limit=1))
+    customer.when(order_paid("o-1", IN, 20000), order_paid("o-2", IN, 20000), cancellation("x-1", IN, "o-1"))
+    assert left_of_campaign(customer) == 300
+
+
+def test_points_that_were_spent_are_owed():
+    customer = Customer(accumulating())
+    customer.when(order_paid("o-1", IN, 20000))
+    customer.when(order_paid("o-2", LATER, 30000))  # outside: 300 points of the rules
+    customer.when(cancellation("x-2", LATER, "o-2"))
+    assert customer.account.available == 500
+    customer.when(cancellation("x-1", LATER, "o-1"))
+    assert (customer.account.available, customer.account.debt) == (0, 0)
+
+
+# -- entries and gifts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("accumulate", [True, False])
+def test_entries_are_withdrawn_while_the_draw_is_open(accumulate):
+    one = campaign("c", award=Award(draw_entries=2), minimum_amount=MINIMUM, accumulate=accumulate)
+    for at, gone in ((IN, True), (LATER, False)):
+        customer = Customer(with_campaigns(one))
+        customer.when(order_paid("o-1", IN, 20000))
+        notes = withdrawn(customer.when(refund("r-1", at, "o-1", 1)))
+        assert notes == ([AwardWithdrawnNote("c", "o-1", 1, entries=2)] if gone else [])
+        assert customer.account.campaigns["c"].awards == (0 if gone else 1)
+        assert withdrawn(customer.when(refund("r-2", at, "o-1", 1))) == []
