@@ -17,7 +17,7 @@ from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import expiry
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.memory_log import StoredRecord
-from loyalty_stream.engine.stage import Context
+from loyalty_stream.engine.stage import Context, side_tables_in_memory
 from loyalty_stream.engine.table import Table
 from loyalty_stream.engine.timers import NEVER
 
@@ -38,7 +38,7 @@ def real_histories(programme: Rules, seed: int) -> list[Entry]:
     """`HISTORIES` accounts as the ledger leaves them."""
     stage = LedgerStage(Settings(), programme, 1, CountSink())
     table = Table(stage.codec, 4 * HISTORIES)
-    context = Context(0, table)
+    context = Context(0, table, side_tables_in_memory(stage))
     processor = stage.processor(context)
     processor.restored()
     random = Random(seed)

@@ -29,7 +29,7 @@ from loyalty_stream.domain.evolve import evolve
 from loyalty_stream.domain.facts import Incoming
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Output, Record
-from loyalty_stream.engine.stage import Context
+from loyalty_stream.engine.stage import Context, side_tables_in_memory
 from loyalty_stream.engine.table import Table
 from loyalty_stream.wire import decode as wire
 from loyalty_stream.wire import point_events
@@ -53,7 +53,7 @@ def measure(records: list[Input], programme: Rules) -> defaultdict[str, float]:
     """Seconds of processor time by step, for one partition that gets these records."""
     stage = LedgerStage(Settings(), programme, 1, CountSink())
     table = Table(stage.codec)
-    context = Context(0, table)
+    context = Context(0, table, side_tables_in_memory(stage))
     processor = stage.processor(context)
     processor.restored()
     decided: dict[str, Account] = {}

@@ -50,6 +50,11 @@ def declare(app: Any, settings: Settings, tasks: Tasks) -> None:
         async for batch in batches:
             tasks.deliver(batch)
 
+    @app.agent(topic("points-events"))
+    async def points_events(batches: Batches) -> None:
+        async for batch in batches:
+            tasks.deliver(batch)
+
     @app.agent(topic("points-commands"))
     async def points_commands(batches: Batches) -> None:
         async for batch in batches:

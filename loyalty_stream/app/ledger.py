@@ -11,7 +11,8 @@ from typing import Final, get_args
 from loyalty_stream import __version__
 from loyalty_stream.app.campaign_topic import LiveRules, read
 from loyalty_stream.app.settings import INPUTS, Settings
-from loyalty_stream.domain import decide, expiry, purchase, referral, refunds
+from loyalty_stream.app.start_slices import TIMER, CampaignStarts, ProgressCodec
+from loyalty_stream.domain import campaign_starts, decide, expiry, purchase, referral, refunds
 from loyalty_stream.domain.account import Account, imbalance
 from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.calendar import DAY_MS
@@ -37,6 +38,10 @@ from loyalty_stream.wire.partitioning import partition_of
 from loyalty_stream.wire.reasons import Reason
 
 _ANNOUNCEMENTS: Final = frozenset(get_args(Announcement))
+ALL_AT_ONCE: Final = 1 << 62
+SLICE_ACCOUNTS: Final = 300
+"""At some 30 µs each, 10 ms: then the other partitions and the network get their turn."""
+
 _DUE: Final = Struct(">q")
 MAX_ACCOUNT_POINTS: Final = 10**18
 """Of all grants of an account together; the integers of its encoding have 64 bits, 9.2 x 10^18."""
@@ -124,6 +129,9 @@ class LedgerStage:
         self.commands_topic = settings.topic("points-commands")
         self.campaigns_topic = settings.topic("campaigns")
         self.changelog = settings.changelog
+        self.starts_changelog = settings.campaign_starts
+        self.slice_accounts = SLICE_ACCOUNTS
+        """How many accounts are told of a campaign's start in one go; a replay by hand takes all."""
         self.count_sink = counts
 
     @property
@@ -136,7 +144,7 @@ class LedgerStage:
 
     @property
     def side_tables(self) -> Mapping[str, Codec]:
-        return {}
+        return {self.starts_changelog: ProgressCodec()}
 
     def processor(self, context: Context) -> "LedgerProcessor":
         return LedgerProcessor(self, context)
@@ -169,6 +177,7 @@ class LedgerProcessor:
         self._context = context
         self._dead = context.output(stage.dead_letters_topic)
         self._timers = Timers()
+        self._starts = CampaignStarts(context.side_tables[stage.starts_changelog])
         self._counts = Counts()
 
     # -- what the engine calls --------------------------------------------------------------------------
@@ -178,6 +187,8 @@ class LedgerProcessor:
             due: int = _DUE.unpack_from(value)[0]
             if due != NEVER:
                 self._timers.schedule(key, due)
+        self._starts.restored()
+        self._starts.schedule(self._rules.book, self._timers)
 
     def decode(self, topic: str, record: Record) -> Decoded:
         decoded = wire.decode(self._kinds[topic], record.key, record.value, record.timestamp)
@@ -224,6 +235,11 @@ class LedgerProcessor:
         while (entry := timers.pop(time, self._due_of)) is not None:
             due, key = entry
             self.time = max(self.time, due)
+            if key.startswith(TIMER):
+                self._starts.begin(key, due, self._rules.book, self.time)
+                while self._stage.slice_accounts == ALL_AT_ONCE and self.proceed():
+                    pass
+                continue
             try:
                 self._settle(key, self.time)  # a hold's end can free points that fell due before it
             except Exception as error:
@@ -233,7 +249,19 @@ class LedgerProcessor:
         self.time = max(self.time, time)
 
     def proceed(self) -> bool:
-        return False
+        """Tell the next accounts of a campaign's start."""
+        if not self._starts.busy:
+            return False
+        rules = self._rules
+        campaign_id, due, keys = self._starts.take(self._table, self._stage.slice_accounts)
+        campaign = campaign_starts.running(rules.book, campaign_id, due)
+        for key in keys if campaign is not None else ():
+            entry: Entry | None = self._table.get(key)
+            if entry is not None and campaign is not None:
+                events = campaign_starts.announce(entry.account, key.decode(), campaign, rules, due)
+                if events:
+                    self._record(key, entry, events)
+        return True
 
     def committed(self) -> None:
         self._stage.count_sink.add(self._partition, self._counts)
@@ -264,6 +292,7 @@ class LedgerProcessor:
     def _learn(self) -> None:
         self._rules = self._live_rules.current
         self._behind = False
+        self._starts.schedule(self._rules.book, self._timers)
 
     def _announced(self, topic: str, record: Record, event: wire.Decoded) -> None:
         """An announcement in its own partition's turn. What it says was heard from all partitions already."""
@@ -403,6 +432,8 @@ class LedgerProcessor:
     # -- what falls due ---------------------------------------------------------------------------------
 
     def _due_of(self, key: bytes) -> int | None:
+        if key.startswith(TIMER):
+            return self._starts.due_of(key, self._rules.book)
         entry: Entry | None = self._table.get(key)
         if entry is None:
             return None

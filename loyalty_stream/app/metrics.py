@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from loyalty_stream import __version__
 from loyalty_stream.app.ledger import Counts, CountSink
+from loyalty_stream.app.notification_stage import NotificationSink
 from loyalty_stream.domain.facts import Fact
 from loyalty_stream.engine.log import Guarantee
 from loyalty_stream.engine.task import PartitionTask
@@ -22,7 +23,7 @@ _RECORDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000)
 TaskView = Callable[[], Mapping[tuple[str, int], PartitionTask]]
 
 
-class Metrics(CountSink):
+class Metrics(CountSink, NotificationSink):
     """Observer of the engine and sink of the ledger's counts. `text` is what `/metrics` answers."""
 
     def __init__(self, guarantee: Guarantee, wall_ms: Callable[[], int]) -> None:
@@ -43,6 +44,12 @@ class Metrics(CountSink):
         )
         self._dead = Counter(
             "loyalty_dead_letters", "Records set aside, by reason code", ["reason"], registry=r
+        )
+        self._notified = Counter(
+            "loyalty_notifications",
+            "Notifications sent, by kind; suppressed: kept back by the daily cap, or told before",
+            ["kind"],
+            registry=r,
         )
         self._violations = Counter(
             "loyalty_invariant_violations",
@@ -110,6 +117,10 @@ class Metrics(CountSink):
                 metric.labels(label).inc(count)
         self._duplicates.inc(counts.duplicates)
         self._unmatched.inc(counts.unmatched)
+
+    def notified(self, counts: Mapping[str, int]) -> None:
+        for kind, count in counts.items():
+            self._notified.labels(kind).inc(count)
 
     def violation(self) -> None:
         self._violations.inc()

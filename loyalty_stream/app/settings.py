@@ -54,6 +54,15 @@ class Settings:
         """The name of a topic on the cluster."""
         return f"{self.topic_prefix}{kind}"
 
+    def changelog_of(self, stage: str) -> str:
+        """The name of a stage's changelog."""
+        return f"{self.topic_prefix}{self.app_id}-{stage}-changelog"
+
+    @property
+    def campaign_starts(self) -> str:
+        """The changelog of how far the ledger has come with telling of campaigns' starts."""
+        return f"{self.topic_prefix}{self.app_id}-ledger-campaign-starts-changelog"
+
     @property
     def changelog(self) -> str:
         """The name of the ledger's changelog."""

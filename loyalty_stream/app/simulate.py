@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final, NamedTuple, TextIO
 import msgspec
 from msgspec import Struct
 
-from loyalty_stream.app.ledger import CountSink, Entry, LedgerStage
+from loyalty_stream.app.ledger import ALL_AT_ONCE, CountSink, Entry, LedgerStage
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import tiers
 from loyalty_stream.domain.account import Account
@@ -21,7 +21,7 @@ from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.domain.facts import Moment
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Headers
-from loyalty_stream.engine.stage import Context, TimerFailedError
+from loyalty_stream.engine.stage import Context, TimerFailedError, side_tables_in_memory
 from loyalty_stream.engine.table import Table
 from loyalty_stream.programme import ProgrammeError, compile_rules, load_programme, not_at_work
 from loyalty_stream.wire import decode as wire
@@ -122,10 +122,13 @@ class Simulation:
 
     def __init__(self, rules: Rules) -> None:
         self._stage = LedgerStage(Settings(), rules, 1, CountSink())
+        self._stage.slice_accounts = (
+            ALL_AT_ONCE  # what falls due is done before the line that brings it about
+        )
         self._since_stored: list[_Step] = []
         self._announced: list[_Line] = []
         """What every processor hears, of before `store`."""
-        self._start(Table(LedgerStage.codec, CACHED_ACCOUNTS), time=0)
+        self._start(Table(LedgerStage.codec, CACHED_ACCOUNTS), side_tables_in_memory(self._stage), time=0)
 
     def apply(self, number: int, line: bytes) -> tuple[list[bytes], BadLine | None]:
         """The events of what falls due before the line and of the line, as JSON; and why it is bad, if it is.
@@ -146,7 +149,8 @@ class Simulation:
 
     def store(self) -> None:
         """Put touched accounts back as bytes, so that memory holds few decoded ones."""
-        self._table.committed(self._table.changes())
+        for table in (self._table, *self._side_tables.values()):
+            table.committed(table.changes())
         self._processor.committed()
         self._announced += [step.line for step in self._since_stored if _is_announcement(step)]
         self._since_stored.clear()
@@ -159,9 +163,9 @@ class Simulation:
             entry: Entry = self._table.get(key)
             yield _encode(_balance(key.decode(), entry.account, self._stage.rules))
 
-    def _start(self, table: Table, time: int) -> None:
-        self._table = table
-        self._context = Context(0, table)
+    def _start(self, table: Table, side_tables: dict[str, Table], time: int) -> None:
+        self._table, self._side_tables = table, side_tables
+        self._context = Context(0, table, side_tables)
         self._processor = self._stage.processor(self._context)
         self._processor.time = self._stored_time = time
         self._processor.restored()
@@ -216,10 +220,11 @@ class Simulation:
 
     def _go_back(self, failed: "_Step", error: Exception) -> None:
         """Applying a line raised, and may have left accounts half changed: do the lines since `store` again."""
-        table = Table(LedgerStage.codec, CACHED_ACCOUNTS)
-        for key, value in self._table.committed_items():
-            table.restore(key, value)
-        self._start(table, self._stored_time)
+        table, side_tables = Table(LedgerStage.codec, CACHED_ACCOUNTS), side_tables_in_memory(self._stage)
+        table.restore_all(list(self._table.committed_items()))
+        for topic, side in self._side_tables.items():
+            side_tables[topic].restore_all(list(side.committed_items()))
+        self._start(table, side_tables, self._stored_time)
         self._since_stored.pop()
         for step in self._since_stored:
             self._do(step)

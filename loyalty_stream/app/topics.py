@@ -47,6 +47,11 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
         "max.message.bytes": _OUTPUT_BYTES,
         "min.cleanable.dirty.ratio": "0.3",
     }
+    told = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(30 * 86_400_000),
+        "max.message.bytes": _OUTPUT_BYTES,
+    }
     dead = {
         "cleanup.policy": "delete",
         "retention.ms": str(90 * 86_400_000),
@@ -58,7 +63,10 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
     ]
     plans.append(TopicPlan(settings.topic("points-events"), partitions, ledger))
     plans.append(TopicPlan(settings.topic("dead-letters"), partitions, dead))
+    plans.append(TopicPlan(settings.topic("notifications"), partitions, told))
     plans.append(TopicPlan(settings.changelog, partitions, tables))
+    plans.append(TopicPlan(settings.changelog_of("notifications"), partitions, tables))
+    plans.append(TopicPlan(settings.campaign_starts, partitions, tables))
     # Faust elects a leader on this one; with topic creation forbidden it must be there beforehand.
     plans.append(
         TopicPlan(leader_topic(settings), 1, {"cleanup.policy": "delete", "retention.ms": "86400000"})

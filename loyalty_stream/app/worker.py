@@ -17,6 +17,7 @@ from loyalty_stream.app import agents, guarantee, topics, web
 from loyalty_stream.app.ledger import LedgerStage
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.metrics import Metrics
+from loyalty_stream.app.notification_stage import NotificationStage
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.broadcast import KafkaBroadcast
@@ -52,9 +53,9 @@ class Worker:
 async def partitions_of(settings: Settings) -> int:
     """The common number of partitions; CannotStartError where topics are missing or differ."""
     counts = await topics.partition_counts(settings)
-    needed = [settings.topic(kind) for kind in (*INPUTS, "points-events", "dead-letters")] + [
-        settings.changelog
-    ]
+    outputs = ("points-events", "notifications", "dead-letters")
+    needed = [settings.topic(kind) for kind in (*INPUTS, *outputs)]
+    needed += [settings.changelog, settings.campaign_starts, settings.changelog_of("notifications")]
     if missing := [name for name in needed if name not in counts]:
         raise CannotStartError(
             f"topics are missing on {settings.bootstrap_servers}: {', '.join(missing)}. "
@@ -76,7 +77,10 @@ def build(
     app = _faust_app(settings, faust_directory)
     kafka = KafkaSettings(settings.bootstrap_servers, guaranteed, connection=settings.connection)
     metrics = Metrics(guaranteed, wall_ms)
-    stage = LedgerStage(settings, rules, partitions, metrics)
+    stages: list[Stage] = [
+        LedgerStage(settings, rules, partitions, metrics),
+        NotificationStage(settings, rules, metrics),
+    ]
     group = FaustGroup(app, kafka)
 
     def make_log(stage: Stage, partition: int) -> KafkaLog:
@@ -89,8 +93,8 @@ def build(
         clock=settings.clock,
         wall_ms=wall_ms,
     )
-    broadcast = KafkaBroadcast(kafka, stage.broadcasts, partitions)
-    tasks = Tasks([stage], make_log, options, metrics, broadcast)
+    broadcast = KafkaBroadcast(kafka, stages[0].broadcasts, partitions)
+    tasks = Tasks(stages, make_log, options, metrics, broadcast)
     metrics.watch(tasks.all)
     app.transport = BatchTransport(app.conf.broker_consumer, app, kafka, tasks)
     agents.declare(app, settings, tasks)

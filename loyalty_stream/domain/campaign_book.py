@@ -58,6 +58,10 @@ class CampaignBook(Struct, frozen=True):
             found = version
         return found if isinstance(found, Campaign) else None
 
+    def spans(self, campaign_id: str) -> Iterator[tuple[int, int, Campaign]]:
+        """From when until when (ms, half open) each version of the campaign is live, in order."""
+        return _at_work(self.versions.get(campaign_id, ()))
+
     def ended(self, campaign_id: str, instant: int) -> bool:
         """Whether no version that is known can match at `instant` (ms) or later."""
         return all(

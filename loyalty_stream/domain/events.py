@@ -314,6 +314,14 @@ class RedemptionCancelledNote(Struct, frozen=True, gc=False, tag_field="kind", t
     """The redemption of a reward is cancelled."""
 
     redemption_id: str
+class CampaignStartedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="campaign-started"):
+    """The customer is told that a campaign has started, by these channels and with this template."""
+
+    campaign_id: str
+    version: int
+    ends_at: datetime
+    channels: tuple[str, ...]
+    template: str
 
 
 class KeyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="key"):
@@ -341,6 +349,7 @@ Note: TypeAlias = (
     | AwardNote
     | AwardWithdrawnNote
     | ErasedNote
+    | CampaignStartedNote
     | TierNote
     | ReferralNote
     | AskNote

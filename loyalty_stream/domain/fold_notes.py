@@ -11,6 +11,7 @@ from loyalty_stream.domain.events import (
     AskNote,
     AwardNote,
     AwardWithdrawnNote,
+    CampaignStartedNote,
     CheckInNote,
     CompletionNote,
     DroppedNote,
@@ -113,6 +114,8 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             fold_campaigns.awarded(account, note)
         case AwardWithdrawnNote():
             fold_campaigns.withdrawn(account, note)
+        case CampaignStartedNote():
+            remember(account, identity.business_key("campaign-started", note.campaign_id), at)
         case ErasedNote():
             _erase(account, note, at)
         case TierNote():

@@ -66,6 +66,11 @@ class Processor(Protocol):
         ...
 
 
+def side_tables_in_memory(stage: "Stage") -> dict[str, Table]:
+    """The stage's side tables, empty: for whoever drives a processor by hand."""
+    return {topic: Table(codec) for topic, codec in stage.side_tables.items()}
+
+
 class Context:
     """What a processor writes to. The task empties it with every transaction."""
 

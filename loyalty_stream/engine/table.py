@@ -98,6 +98,14 @@ class Table:
                 put[key] = value
         self._committed.put(put.items())
 
+    def keys(self) -> Iterator[bytes]:
+        """The keys that have a state, as the events processed so far have left it; in no order."""
+        dirty = self._dirty
+        yield from (key for key in self._committed.keys() if key not in dirty)  # noqa: SIM118 - no dictionary
+        for key, state in dirty.items():
+            if state is not _GONE:
+                yield key
+
     def close(self) -> None:
         """The table is no longer used."""
         self._committed.close()

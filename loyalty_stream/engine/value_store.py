@@ -19,6 +19,7 @@ class ValueStore(Protocol):
     def put(self, items: Iterable[tuple[bytes, bytes]]) -> None: ...
     def delete(self, key: bytes) -> None: ...
     def items(self) -> Iterator[tuple[bytes, bytes]]: ...
+    def keys(self) -> Iterable[bytes]: ...
     def close(self) -> None: ...
 
 
@@ -44,6 +45,9 @@ class MemoryStore:
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         return iter(self._values.items())
+
+    def keys(self) -> Iterable[bytes]:
+        return self._values.keys()
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -108,6 +112,9 @@ class FileStore:
                 start = offset
                 window = os.pread(self._file, max(length, self._WINDOW), start)
             yield key, window[offset - start : offset - start + length]
+
+    def keys(self) -> Iterable[bytes]:
+        return self._places.keys()
 
     def close(self) -> None:
         os.close(self._file)

@@ -6,12 +6,14 @@ It knows no broker: addresses are the topics' names in EVENTS.md, which a deploy
 from typing import Final
 
 from loyalty_stream.domain.events import EVENT_TYPE, SOURCE
+from loyalty_stream.domain.notifications import NOTIFICATION
 from loyalty_stream.wire.dead_letter import PREFIX
 from loyalty_stream.wire.json_schema import GENERATED, ID, Schema
 from loyalty_stream.wire.reasons import Reason
 from loyalty_stream.wire.topics import ACCEPTED, TOPIC_OF_TYPE, type_name
 
 POINT_EVENTS: Final = "points-events"
+NOTIFICATIONS: Final = "notifications"
 DEAD_LETTERS: Final = "dead-letters"
 CONTRACT_VERSION: Final = "1.0.0"
 """Of the events, not of the package: the first number rises when a reader of today would break."""
@@ -35,17 +37,20 @@ def document() -> Schema:
         "channels": {
             **channels,
             POINT_EVENTS: _channel(POINT_EVENTS, outgoing),
+            NOTIFICATIONS: _channel(NOTIFICATIONS, [NOTIFICATION]),
             DEAD_LETTERS: _channel(DEAD_LETTERS, ["dead-letter"]),
         },
         "operations": {
             **{f"receive-{topic}": _operation("receive", topic) for topic in incoming},
             f"send-{POINT_EVENTS}": _operation("send", POINT_EVENTS),
+            f"send-{NOTIFICATIONS}": _operation("send", NOTIFICATIONS),
             f"send-{DEAD_LETTERS}": _operation("send", DEAD_LETTERS),
         },
         "components": {
             "messages": {
                 **{name: _message(name, "in") for name in TOPIC_OF_TYPE},
                 **{name: _message(name, "out") for name in outgoing},
+                NOTIFICATION: _message(NOTIFICATION, "out"),
                 "dead-letter": _dead_letter(),
             }
         },

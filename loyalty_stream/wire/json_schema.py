@@ -27,6 +27,7 @@ from msgspec.inspect import (
 
 from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, PointEventData
 from loyalty_stream.domain.facts import ID_PATTERN, Fact
+from loyalty_stream.domain.notifications import NOTIFICATION, Notification, NotificationData
 from loyalty_stream.wire.topics import type_name
 
 Schema: TypeAlias = "dict[str, JsonSchemaValue]"
@@ -88,6 +89,27 @@ def point_event_schema(data: type[PointEventData]) -> Schema:
             "data": shape,
         },
         "required": ["specversion", "id", "source", "type", "subject", "time", "data"],
+    }
+
+
+def notification_schema() -> Schema:
+    """The whole CloudEvent of a notification; readers must take fields and kinds that they don't know."""
+    declared = type_info(Notification)
+    assert isinstance(declared, StructType)
+    shape = _object(declared)
+    properties = shape["properties"]
+    assert isinstance(properties, dict)
+    for name, value in (("specversion", "1.0"), ("type", NOTIFICATION), ("source", SOURCE)):
+        properties[name] = {"const": value}
+    properties["subject"] = ID
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:{SOURCE}:out:{NOTIFICATION}",
+        "$comment": GENERATED,
+        "title": NOTIFICATION,
+        "description": _first_line(NotificationData),
+        **shape,
+        "required": sorted(properties),
     }
 
 

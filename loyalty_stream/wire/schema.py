@@ -6,8 +6,9 @@
 import json
 
 from loyalty_stream.domain.events import EVENT_TYPE
+from loyalty_stream.domain.notifications import NOTIFICATION
 from loyalty_stream.wire import asyncapi
-from loyalty_stream.wire.json_schema import Schema, fact_schema, point_event_schema
+from loyalty_stream.wire.json_schema import Schema, fact_schema, notification_schema, point_event_schema
 from loyalty_stream.wire.topics import FACT_OF_TYPE
 
 
@@ -16,4 +17,5 @@ def files() -> dict[str, str]:
     schemas: dict[str, Schema] = {"asyncapi.json": asyncapi.document()}
     schemas |= {f"in/{name}.json": fact_schema(fact) for name, fact in FACT_OF_TYPE.items()}
     schemas |= {f"out/{name}.json": point_event_schema(data) for data, name in EVENT_TYPE.items()}
+    schemas[f"out/{NOTIFICATION}.json"] = notification_schema()
     return {path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for path, schema in schemas.items()}

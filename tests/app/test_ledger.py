@@ -23,7 +23,7 @@ from loyalty_stream.domain.facts import Fact, Incoming
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import Headers
 from loyalty_stream.engine.memory_log import StoredRecord
-from loyalty_stream.engine.stage import Context, TimerFailedError
+from loyalty_stream.engine.stage import Context, TimerFailedError, side_tables_in_memory
 from loyalty_stream.engine.table import Table
 from loyalty_stream.engine.timers import NEVER
 from loyalty_stream.wire import point_events
@@ -62,10 +62,11 @@ class Partition:
         self.number = number
         self.offset = 0
         self.table = Table(self.stage.codec)
+        self.side_tables = side_tables_in_memory(self.stage)
         self._begin()
 
     def _begin(self) -> None:
-        self.context = Context(self.number, self.table)
+        self.context = Context(self.number, self.table, self.side_tables)
         self.processor: LedgerProcessor = self.stage.processor(self.context)
 
     def take(self, fact: Fact, *, timestamp: int = STAMP) -> list[PointEvent]:
@@ -107,6 +108,8 @@ class Partition:
     def commit(self) -> dict[bytes, bytes]:
         changes = self.table.changes()
         self.table.committed(changes)
+        for side in self.side_tables.values():
+            side.committed(side.changes())
         self.processor.committed()
         self.context.clear()
         return dict(changes)
@@ -117,6 +120,10 @@ class Partition:
         self.table = Table(self.stage.codec)
         for key, value in stored:
             self.table.restore(key, value)
+        sides = {topic: list(side.committed_items()) for topic, side in self.side_tables.items()}
+        self.side_tables = side_tables_in_memory(self.stage)
+        for topic, items in sides.items():
+            self.side_tables[topic].restore_all(items)
         self._begin()
         self.processor.time = time
         self.processor.restored()

@@ -46,7 +46,7 @@ def test_asyncapi_has_every_topic_and_every_reference_leads_somewhere():
     files = schema.files()
     document = json.loads(files["asyncapi.json"])
     assert document["asyncapi"] == "3.0.0"
-    assert set(document["channels"]) == {*ACCEPTED, "points-events", "dead-letters"}
+    assert set(document["channels"]) == {*ACCEPTED, "points-events", "notifications", "dead-letters"}
     for name, topic in TOPIC_OF_TYPE.items():
         assert name in document["channels"][topic]["messages"]
     found = list(references(document))

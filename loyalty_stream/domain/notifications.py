@@ -1,0 +1,148 @@
+"""What a customer is told, and how often in a day: from a point event to a notification, or to silence.
+
+It must not know who delivers it, nor how. The cap is the programme's `notifications_daily`.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct, field
+
+from loyalty_stream.domain import calendar, identity
+from loyalty_stream.domain.events import (
+    SOURCE,
+    AccountNoted,
+    CampaignStartedNote,
+    DrawWon,
+    PointEvent,
+    PointExpiring,
+    RewardIssued,
+    TierChanged,
+)
+from loyalty_stream.domain.rules import Rules
+
+NOTIFICATION = "notification-requested"
+"""The CloudEvents type."""
+PERSONAL_CHANNELS = ("message",)
+"""How a customer is told of what concerns them alone; a campaign names its own channels."""
+
+
+class Told(Struct, array_like=True, gc=False):
+    """What one customer was told on the latest local day on which there was anything to tell."""
+
+    day: int = 0
+    keys: bytes = b""
+    """Eight bytes of each notification, end to end."""
+
+
+class NotificationData(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What to tell, by which channels, with which template of the messaging service; the rest fills the template."""
+
+    kind: Literal["campaign-started", "points-expiring", "tier-changed", "draw-won", "reward-issued"]
+    channels: tuple[str, ...]
+    template: str
+    about: str
+    """The id of the point event that there is to tell of."""
+    campaign_id: str | None = None
+    ends_at: datetime | None = None
+    """Of a campaign: later there is no use in telling of it."""
+    points: int | None = None
+    expires_at: datetime | None = None
+    before: str | None = field(name="from", default=None)
+    to: str | None = None
+    valid_until: datetime | None = None
+    entry_id: str | None = None
+    prize: str | None = None
+    redemption_id: str | None = None
+    reward_id: str | None = None
+    quantity: int | None = None
+
+
+class Notification(Struct, frozen=True, gc=False):
+    """A notification as a CloudEvent. Its id is derived from the point event, so that it is the same on any run."""
+
+    id: str
+    subject: str
+    time: datetime
+    data: NotificationData
+    type: str = NOTIFICATION
+    specversion: str = "1.0"
+    source: str = SOURCE
+
+
+def notify(told: Told, event: PointEvent, rules: Rules) -> Notification | None:
+    """What the customer is to be told of `event`, noted in `told`; None: nothing, or enough for that day.
+
+    A late event is told of now: it counts against the latest day seen. A repeated one is told of once.
+    """
+    data = _worth_telling(event)
+    if data is None:
+        return None
+    digest = identity.digest(event.subject, SOURCE, f"{event.id}:told")
+    key = digest[: identity.KEY_BYTES]
+    day = calendar.local_day(calendar.to_ms(event.time), rules.zone)
+    if day > told.day:
+        told.day, told.keys = day, b""
+    elif identity.remembers({0: told.keys}, key):
+        return None
+    most = rules.notifications_daily
+    if most and len(told.keys) >= most * identity.KEY_BYTES:
+        return None
+    told.keys += key
+    return Notification(identity.text_of(digest), event.subject, event.time, data)
+
+
+def _worth_telling(event: PointEvent) -> NotificationData | None:
+    data = event.data
+    match data:
+        case AccountNoted(note=CampaignStartedNote() as note):
+            return NotificationData(
+                kind="campaign-started",
+                channels=note.channels,
+                template=note.template,
+                about=event.id,
+                campaign_id=note.campaign_id,
+                ends_at=note.ends_at,
+            )
+        case PointExpiring():
+            return NotificationData(
+                kind="points-expiring",
+                channels=PERSONAL_CHANNELS,
+                template="points-expiring",
+                about=event.id,
+                points=data.points,
+                expires_at=data.expires_at,
+            )
+        case TierChanged():
+            return NotificationData(
+                kind="tier-changed",
+                channels=PERSONAL_CHANNELS,
+                template="tier-changed",
+                about=event.id,
+                before=data.before,
+                to=data.to,
+                valid_until=data.valid_until,
+            )
+        case DrawWon():
+            return NotificationData(
+                kind="draw-won",
+                channels=PERSONAL_CHANNELS,
+                template="draw-won",
+                about=event.id,
+                campaign_id=data.campaign_id,
+                entry_id=data.entry_id,
+                prize=data.prize,
+            )
+        case RewardIssued():
+            return NotificationData(
+                kind="reward-issued",
+                channels=PERSONAL_CHANNELS,
+                template="reward-issued",
+                about=event.id,
+                redemption_id=data.redemption_id,
+                reward_id=data.reward_id,
+                quantity=data.quantity,
+                campaign_id=data.campaign_id,
+            )
+        case _:  # points that move are not told of one by one
+            return None
