@@ -314,6 +314,8 @@ class RedemptionCancelledNote(Struct, frozen=True, gc=False, tag_field="kind", t
     """The redemption of a reward is cancelled."""
 
     redemption_id: str
+
+
 class CampaignStartedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="campaign-started"):
     """The customer is told that a campaign has started, by these channels and with this template."""
 
