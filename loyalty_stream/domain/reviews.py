@@ -1,4 +1,5 @@
 """Points for reviews: once per review id, once per order and SKU, so many a day ([earning.review]).
+
 A removal takes them back, whichever of the two arrives first.
 """
 
