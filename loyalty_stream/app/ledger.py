@@ -219,6 +219,9 @@ class LedgerProcessor:
         elif entry.scheduled is None:
             entry.scheduled = self._next_due(entry)
         fact: Incoming = event.fact  # type: ignore[assignment]  # `_unfit` has let no other through
+        if fact.__class__ is OrderRefunded and (why := self._beyond(entry, fact)) is not None:
+            self._set_aside(topic, record, Reason.REFUSED_REFUND, why)
+            return
         self._counts.events_in[fact.__class__] += 1
         account, now = entry.account, self.time
         events = decide.apply(account, fact, self._rules, now, at=at, quiet_until=entry.scheduled)
@@ -340,19 +343,17 @@ class LedgerProcessor:
                 Reason.TOO_OLD,
                 f"`$.time`: more than {rules.retention_ms // DAY_MS} days before the latest event",
             )
-        if fact.__class__ is OrderRefunded:
-            return self._beyond(entry, event)
         return None
 
-    def _beyond(self, entry: Entry | None, event: wire.Decoded) -> tuple[Reason, str] | None:
-        """Why a refund is more than is left of its order, or None; not asked again of one that was applied."""
-        fact = event.fact
-        assert isinstance(fact, OrderRefunded)
-        account = None if entry is None else entry.account
-        if account is not None and decide.is_known(account, fact):
+    def _beyond(self, entry: Entry, fact: OrderRefunded) -> str | None:
+        """Why a refund is more than is left of its order by now, or None, as for one that was applied already.
+
+        An account that has ended answers no fact, and this one neither.
+        """
+        account = entry.account
+        if account.erased_at or decide.is_known(account, fact):
             return None
-        why = refunds.excess(account, fact.data)
-        return None if why is None else (Reason.REFUSED_REFUND, why)
+        return refunds.excess(account, fact.data)
 
     def _next_due(self, entry: Entry) -> int:
         due = expiry.next_due(entry.account, self._rules)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import assert_never
 
 from loyalty_stream.domain import calendar, lots, orders
-from loyalty_stream.domain.events import PointGranted, PointRevoked
+from loyalty_stream.domain.events import OrderNote, PointGranted, PointRevoked
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Expiry, Rounding, Rules
 
@@ -83,19 +83,21 @@ def repay_debt(journal: Journal) -> None:
 def _available_at(journal: Journal, rules: Rules, order_id: str | None, stem: str | None) -> datetime | None:
     """When what an order earns can be spent (DOMAIN.md, [availability]); None: when it completes."""
     account = journal.account
-    if order_id is not None:
-        order = orders.find(account, order_id)
-    else:
-        order = None if stem is None else orders.by_stem(account, stem)
-    if order is None:
-        return journal.time
+    paid_at, completed = journal.at, False
+    if not isinstance(journal.note, OrderNote):  # else this grant is the first that the order causes
+        order = orders.find(account, order_id) if order_id is not None else None
+        if stem is not None:
+            order = orders.by_stem(account, stem)
+        if order is None:  # forgotten meanwhile
+            return journal.time
+        paid_at, completed = order.paid_at, order.completed
     match rules.availability.mode:
         case "immediate":
             return journal.time
         case "on_completion":
-            return journal.time if order.completed else None
+            return journal.time if completed else None
         case "delay":
-            return calendar.to_datetime(calendar.add(order.paid_at, rules.availability.delay, rules.zone))
+            return calendar.to_datetime(calendar.add(paid_at, rules.availability.delay, rules.zone))
         case _:
             assert_never(rules.availability.mode)
 

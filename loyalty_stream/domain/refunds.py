@@ -44,15 +44,15 @@ def decide_order_cancelled(journal: Journal, fact: OrderCancelled, rules: Rules)
         apply_cancellation(journal, order_id, rules)
 
 
-def excess(account: Account | None, data: OrderRefundedData) -> str | None:
+def excess(account: Account, data: OrderRefundedData) -> str | None:
     """Why the refund must not be applied: it is beyond what is left of the order, or contradicts itself; or None.
 
     A refund that is known already, and one whose order is not, are not beyond anything.
     """
     if data.lines and (together := sum([line.amount for line in data.lines])) != data.amount:
         return f"`$.data.lines`: together {together}, where `amount` says {data.amount}"
-    order = None if account is None else orders.find(account, data.order_id)
-    if account is None or order is None or _is_known(account, data):
+    order = orders.find(account, data.order_id)
+    if order is None or _is_known(account, data):
         return None
     if not data.lines:
         if data.amount > order.left_amount:
