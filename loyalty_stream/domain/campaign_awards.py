@@ -3,10 +3,10 @@
 It must not know which campaigns count (`campaign_matching`), nor how a budget is shared out (`campaign_budget`).
 """
 
-from loyalty_stream.domain import campaign_budget, campaign_matching
+from loyalty_stream.domain import campaign_budget, campaign_matching, rewards
 from loyalty_stream.domain.campaign_matching import Choice, Match
 from loyalty_stream.domain.campaign_terms import Trigger
-from loyalty_stream.domain.events import AwardNote
+from loyalty_stream.domain.events import AwardNote, CampaignGrant
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Rules
 
@@ -66,16 +66,15 @@ def _give(journal: Journal, rules: Rules, match: Match, order_id: str | None) ->
         if order_id is not None and not accumulated:
             # An award that asks for no spend is gone with the order all the same.
             steps = ((max(campaign.minimum_amount, 1), award.points),)
-        campaign_budget.grant(
-            journal,
-            rules,
-            campaign,
+        made = CampaignGrant(
             match.awards * award.points,
-            order_id=order_id,
             base_amount=None if order_id is None else match.amount,
             steps=steps,
             scope=match.scope or None,
         )
+        campaign_budget.grant(journal, rules, campaign, [made], order_id)
+    elif award.gift:
+        rewards.give(journal, rules, award.gift, match.awards, campaign.id)
 
 
 def _multiply(journal: Journal, rules: Rules, match: Match, order_id: str) -> None:
@@ -84,15 +83,10 @@ def _multiply(journal: Journal, rules: Rules, match: Match, order_id: str) -> No
     if not match.extras:
         return
     journal.remember("award", AwardNote(campaign_id=campaign.id, version=campaign.version, order_id=order_id))
-    for extra in match.extras:
-        campaign_budget.grant(
-            journal,
-            rules,
-            campaign,
-            extra.points,
-            order_id=order_id,
-            base_amount=extra.base_amount,
-            exact=extra.exact,
-            rounding=extra.rounding,
-            scope=extra.scope,
+    made = [
+        CampaignGrant(
+            extra.points, extra.base_amount, exact=extra.exact, rounding=extra.rounding, scope=extra.scope
         )
+        for extra in match.extras
+    ]
+    campaign_budget.grant(journal, rules, campaign, made, order_id)

@@ -10,6 +10,7 @@ from loyalty_stream.domain import (
     adjustments,
     allocations,
     calendar,
+    campaign_answers,
     check_ins,
     completion,
     erasure,
@@ -26,7 +27,15 @@ from loyalty_stream.domain import (
     shares,
 )
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
-from loyalty_stream.domain.events import AccountNoted, Cause, ForGift, ForRedemption, PointEvent, PointGranted
+from loyalty_stream.domain.events import (
+    AccountNoted,
+    Cause,
+    ForCampaign,
+    ForGift,
+    ForRedemption,
+    PointEvent,
+    PointGranted,
+)
 from loyalty_stream.domain.facts import (
     ActivityAttended,
     AdjustPoints,
@@ -182,5 +191,7 @@ def _decide_answered(journal: Journal, fact: AllocationAnswered, rules: Rules) -
             rewards.decide_stock_answered(journal, purpose, fact.data.given, rules)
         case ForGift():
             rewards.decide_gift_answered(journal, purpose, fact.data.given, rules)
+        case ForCampaign():
+            campaign_answers.decide_budget_answered(journal, purpose, fact.data.given, rules)
         case _:
             assert_never(purpose)

@@ -280,7 +280,27 @@ class ForGift(Struct, frozen=True, gc=False, tag_field="for", tag="gift"):
     campaign_id: str
 
 
-Purpose: TypeAlias = ForRedemption | ForGift
+class CampaignGrant(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Points that a campaign gives, with what their `PointGranted` tells of them."""
+
+    points: int
+    base_amount: int | None = None
+    exact: tuple[int, int] | None = None
+    rounding: Literal["floor", "half_up", "ceil"] | None = None
+    steps: tuple[tuple[int, int], ...] | None = None
+    scope: tuple[int, ...] | None = None
+
+
+class ForCampaign(Struct, frozen=True, gc=False, tag_field="for", tag="campaign", omit_defaults=True):
+    """Points of a campaign's budget: what an award grants, in this order, as far as it goes."""
+
+    campaign_id: str
+    version: int
+    grants: tuple[CampaignGrant, ...]
+    order_id: str | None = None
+
+
+Purpose: TypeAlias = ForRedemption | ForGift | ForCampaign
 """What an answer is for, with all that must be known then."""
 
 

@@ -9,6 +9,7 @@ from loyalty_stream.domain.account import Account, Asked, Redeemed, Spent
 from loyalty_stream.domain.events import (
     AnswerNote,
     AskNote,
+    ForCampaign,
     ForGift,
     ForRedemption,
     RedemptionCancelledNote,
@@ -34,6 +35,8 @@ def asked(account: Account, note: AskNote, at: int) -> None:
             )
             if not free:
                 _count(account, purpose.reward_id, purpose.quantity)
+        case ForCampaign():  # the award is counted already
+            pass
         case _:
             assert_never(purpose)
 
@@ -49,6 +52,8 @@ def answered(account: Account, note: AnswerNote) -> None:
         case ForGift():
             if not note.given:
                 del account.redemptions[known.purpose.redemption_id]
+        case ForCampaign():
+            pass
         case _:
             assert_never(known.purpose)
 

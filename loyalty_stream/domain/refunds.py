@@ -91,6 +91,26 @@ def apply_cancellation(journal: Journal, order_id: str, rules: Rules) -> None:
     _apply(journal, order, RefundNote(order_id, _placed(lefts), cancelled=True), rules)
 
 
+def settle(journal: Journal, rules: Rules, order_id: str) -> None:
+    """Points of an order came after it was refunded: what the refunds took of them goes back at once."""
+    order = orders.find(journal.account, order_id)
+    if order is None:
+        return
+    refunded = [line.refunded for line in order.lines]
+    total = sum(refunded)
+    if not total and not order.cancelled:
+        return
+    gone = order.cancelled or total == order.net_amount
+    revoking.revoke(
+        journal,
+        rules,
+        reason="cancellation" if order.cancelled else "refund",
+        revokes=_revokes(order, refunded, gone=gone),
+        own={earned.grant_id for earned in order.earned},
+        order_id=order_id,
+    )
+
+
 def _apply(journal: Journal, order: Order, note: RefundNote, rules: Rules) -> None:
     """Restore, then revoke, then look at tier and first purchase. Amounts are worked out before anything changes."""
     account = journal.account

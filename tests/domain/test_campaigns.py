@@ -5,7 +5,7 @@ from fractions import Fraction
 import msgspec
 import pytest
 
-from loyalty_stream.domain.events import AwardNote, OrderNote, PointGranted
+from loyalty_stream.domain.events import AwardNote, OrderNote, PointGranted, RewardIssued
 from loyalty_stream.domain.rules import Audience, Award, Level, PurchaseRule, Tiers, Withdrawal
 from tests.domain.given import (
     PLAIN,
@@ -24,6 +24,7 @@ from tests.domain.given import (
     updated,
 )
 from tests.domain.given_campaigns import campaign, with_campaigns
+from tests.domain.given_rewards import MALL
 
 IN = "2026-03-02 10:00"
 DOUBLE = Award(multiplier=Fraction(2))
@@ -407,3 +408,11 @@ def test_an_account_keeps_campaigns_until_nothing_can_come_for_them():
     assert "c" in customer.account.campaigns
     customer.when(order_paid("o-3", "2029-02-02 10:00"))
     assert customer.account.campaigns == {}
+
+
+def test_a_gift_is_a_reward_for_nothing():
+    gift = campaign("b", award=Award(gift="off-10"), minimum_amount=10000)
+    customer = Customer(with_campaigns(gift, rules=MALL))
+    (issued,) = [e.data for e in customer.when(order_paid("o-1", IN)) if isinstance(e.data, RewardIssued)]
+    assert (issued.reward_id, issued.quantity, issued.campaign_id) == ("off-10", 1, "b")
+    assert customer.balance == (100, 0, 0)
