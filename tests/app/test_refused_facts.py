@@ -44,6 +44,16 @@ REFUSED = [
 2026-03-03 10:00  order-refunded  order_id=o-1 refund_id=g amount=1""",
     ),
     # campaigns
+    ("missing_field", "2026-03-02 10:00  @tea  campaign-withdrawn  id=tea"),
+    ("missing_field", "2026-03-02 10:00  @tea  campaign-withdrawn  effective_at=2026-03-03T00:00:00Z"),
+    ("wrong_type", "2026-03-02 10:00  @tea  campaign-withdrawn  id=tea effective_at=7"),
+    ("invalid_time", "2026-03-02 10:00  @tea  campaign-withdrawn  id=tea effective_at=soon"),
+    ("invalid_campaign", "2026-03-02 10:00  @tea  campaign-withdrawn  id=tea effective_at=2026-03-02T02:00:59Z"),
+    ("invalid_campaign", "2026-03-02 10:00  @tea  campaign-withdrawn  id=pot effective_at=2026-03-03T00:00:00Z"),
+    ("missing_field", "2026-03-09 10:00  @tea  draw-seed-revealed  campaign_id=tea"),
+    ("missing_field", "2026-03-09 10:00  @tea  draw-seed-revealed  seed=s"),
+    ("wrong_type", "2026-03-09 10:00  @tea  draw-seed-revealed  campaign_id=tea seed=7"),
+    ("invalid_campaign", "2026-03-09 10:00  @tea  draw-seed-revealed  campaign_id=pot seed=s"),
     (
         "invalid_campaign",
         PUBLISHED + "award={}",
