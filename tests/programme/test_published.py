@@ -1,9 +1,11 @@
 """A campaign of the `campaigns` topic is checked as one of the file is, and against the programme that it joins."""
 
+import copy
 from typing import Any
 
 import msgspec
 import pytest
+from test_wrong_values import BLOCK, FULL, WRONG, nodes, spelled
 
 from loyalty_stream.domain.rules import Award, Level, Reward, Tiers
 from loyalty_stream.programme import ProgrammeError, compile_rules, parse_programme, published_campaign
@@ -117,3 +119,26 @@ def test_what_has_no_default_must_be_given(missing: str) -> None:
 def test_what_is_no_table_is_refused(said: object) -> None:
     with pytest.raises(ProgrammeError, match="must be a table"):
         published_campaign(said, AT_MS, RULES)
+
+
+WHOLE = BLOCK["campaigns"][0] | {"effective_at": "2026-03-01T00:00:00+08:00"}
+
+
+def test_the_campaign_of_the_block_can_be_published_as_it_stands() -> None:
+    (of_file,) = compile_rules(parse_programme(FULL.read_text(encoding="utf-8"))).campaigns
+    made = published_campaign(WHOLE, AT_MS, RULES)
+    assert made == msgspec.structs.replace(of_file, effective_at_ms=made.effective_at_ms)
+
+
+@pytest.mark.parametrize(("path", "right"), list(nodes(WHOLE)), ids=lambda given: str(given)[:70])
+def test_wrong_values_are_refused_by_key_path(path: tuple[str | int, ...], right: Any) -> None:
+    for wrong in WRONG[type(right)]:
+        said = copy.deepcopy(WHOLE)
+        within: Any = said
+        for key in path[:-1]:
+            within = within[key]
+        within[path[-1]] = wrong
+        with pytest.raises(ProgrammeError) as raised:
+            published_campaign(said, AT_MS, RULES)
+        (mistake,) = raised.value.mistakes
+        assert (mistake.path, mistake.message.startswith("must ")) == (spelled(path), True)
