@@ -240,9 +240,9 @@ class Account(Struct, array_like=True, gc=False):
     tier_spend: int = 0
     """No less than the net spend in the window, likewise, in minor units."""
     active_at: int = 0
-    """When the customer last earned or spent and so moved all dates, under expiry by inactivity (`grants`)."""
+    """When the customer last earned or spent, under expiry by inactivity (`grants`)."""
     idle_until: int = 0
-    """The date that all points got then."""
+    """The date that all points got by that."""
     # ARCHITECTURE.md, What is limited across customers
     asked: dict[str, Asked] = field(default_factory=dict)
     """By request id (`allocations`)."""
@@ -254,6 +254,8 @@ class Account(Struct, array_like=True, gc=False):
 
     reviews: dict[bytes, Review] = field(default_factory=dict)
     """Those that were granted points and not removed, by their business key (`reviews`)."""
+    active_since: int = 0
+    """Since when the customer has never been idle for the period, under expiry by inactivity."""
 
 
 def imbalance(account: Account) -> int:

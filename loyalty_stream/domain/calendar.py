@@ -94,6 +94,12 @@ def round_up(ms: int, round_to: RoundTo, zone: tzinfo) -> int:
     return boundary if boundary >= ms else _from_local(_midnight(following), zone, fold=1)
 
 
+def first_of_year(ms: int, years: int, zone: tzinfo) -> int:
+    """The first instant of the local year that comes `years` after the one that the instant is in."""
+    year = date.fromordinal(local_day(ms, zone) + _EPOCH_ORDINAL).year + years
+    return first_instant(_day_number(date(year, 1, 1)), zone)
+
+
 @lru_cache(maxsize=1 << 16)
 def _day_of_quarter(quarter: int, zone: tzinfo) -> int | None:
     """The local date of a quarter of an hour (UTC), or None where it or the offset changes within it."""

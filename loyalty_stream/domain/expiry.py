@@ -178,7 +178,7 @@ def _activate(account: Account, subject: str, due: int) -> list[PointEvent]:
 def _first_warning(account: Account, rules: Rules, due: int) -> int:
     """When the first warning is due if that is before `due`, else `due`.
 
-    Points that are earned when the notice has begun already get no warning of it.
+    Points that are earned, or get their date, when the notice has begun already get no warning of it.
     """
     longest = rules.expiry.longest_notice_ms
     seen = 0
@@ -190,9 +190,15 @@ def _first_warning(account: Account, rules: Rules, due: int) -> int:
             seen = date  # of its lots, the first one was earned first
             warned = account.warned.get(date, ())
             for at, notice in _warnings_of(date, rules.expiry, rules.zone):
-                if lot.earned_at < at < due and notice not in warned:
+                if _since(account, lot) < at < due and notice not in warned:
                     due = at
     return due
+
+
+def _since(account: Account, lot: Lot) -> int:
+    """Since when the lot has had its date: since it was earned, or the customer was last active (inactivity)."""
+    moved = account.active_at if lot.expires_at == account.idle_until else 0
+    return max(lot.earned_at, moved)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -211,7 +217,7 @@ def _warnings_due(account: Account, rules: Rules, due: int) -> list[tuple[int, s
         if lot.points:
             warned = account.warned.get(date, ())
             for at, notice in _warnings_of(date, rules.expiry, rules.zone):
-                if lot.earned_at < at <= due and notice not in warned:
+                if _since(account, lot) < at <= due and notice not in warned:
                     found.add((date, notice))
     return sorted(found)
 

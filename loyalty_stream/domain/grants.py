@@ -41,6 +41,7 @@ def grant(
     if points == 0:
         return
     grant_id = journal.next_id()
+    moved = moved_by_activity(journal, rules)
     available_at: datetime | None = journal.time
     if rules.availability.mode != "immediate" and (order_id is not None or order is not None):
         available_at = _available_at(journal, rules, order_id, order)
@@ -52,7 +53,8 @@ def grant(
             rule_version=rules.version if rule_version is None else rule_version,
             reason=reason,
             available_at=available_at,
-            expires_at=expires_at(journal.at, rules),
+            expires_at=date_of_grant(journal, rules),
+            all_expire_at=moved,
             order_id=order_id,
             order=order,
             campaign_id=campaign_id,
@@ -102,16 +104,37 @@ def _available_at(journal: Journal, rules: Rules, order_id: str | None, stem: st
             assert_never(rules.availability.mode)
 
 
+def date_of_grant(journal: Journal, rules: Rules) -> datetime | None:
+    """When points granted now expire: under `inactivity` never before those that the customer has."""
+    date = expires_at(journal.at, rules)
+    if date is None or rules.expiry.policy != "inactivity":
+        return date
+    return calendar.to_datetime(max(calendar.date_to_ms(date), journal.account.idle_until))
+
+
+def moved_by_activity(journal: Journal, rules: Rules) -> datetime | None:
+    """The date that all points get under `inactivity` because the customer earns or spends now; None: no other.
+
+    Every `point-granted` and `point-redeemed` says it. A late fact moves no date back.
+    """
+    if rules.expiry.policy != "inactivity":
+        return None
+    date = expires_at(journal.at, rules)
+    if date is None or calendar.date_to_ms(date) <= journal.account.idle_until:
+        return None
+    return date
+
+
 def expires_at(at: int, rules: Rules) -> datetime | None:
     """When points earned at `at` (ms) expire, None for never (DOMAIN.md, Lots).
 
-    The policies `inactivity` and `calendar_year` are refused when the programme is compiled.
+    Under `inactivity` that is so unless the customer earns or spends again.
     """
     expiry = rules.expiry
     if expiry.policy == "never":
         return None
     zone = rules.zone
-    if expiry.round_to != "none":
+    if expiry.round_to != "none" or expiry.policy == "calendar_year":
         date = _expires_of_quarter(at // calendar.QUARTER_MS, expiry, zone)
         if date is not None:
             return date
@@ -133,7 +156,7 @@ def _expires_of_quarter(quarter: int, expiry: Expiry, zone: tzinfo) -> datetime 
 def _expires_of_day(day: int, expiry: Expiry, zone: tzinfo) -> datetime | None:
     """The date that all of the local day but its first instant share, or None where they don't.
 
-    Both the period and the rounding keep the order of instants, so its ends say it for all between.
+    Period, rounding and the ends of years keep the order of instants, so its ends say it for all between.
     """
     early = _expires_at(calendar.first_instant(day, zone) + 1, expiry, zone)
     late = _expires_at(calendar.first_instant(day + 1, zone) - 1, expiry, zone)
@@ -141,5 +164,7 @@ def _expires_of_day(day: int, expiry: Expiry, zone: tzinfo) -> datetime | None:
 
 
 def _expires_at(at: int, expiry: Expiry, zone: tzinfo) -> datetime:
+    if expiry.policy == "calendar_year":
+        return calendar.to_datetime(calendar.first_of_year(at, 2, zone))
     ended = calendar.add(at, expiry.period, zone)
     return calendar.to_datetime(calendar.round_up(ended, expiry.round_to, zone))

@@ -68,6 +68,7 @@ def decide_confirm_hold(journal: Journal, fact: ConfirmHold, rules: Rules) -> No
                 grants=_taken(hold),
                 amount=cash_value(hold.points, rules.redemption),
                 hold_id=hold_id,
+                all_expire_at=grants.moved_by_activity(journal, rules),
             )
         )
 
@@ -180,7 +181,7 @@ def spend_on_order(journal: Journal, rules: Rules, data: OrderPaidData, amount: 
         return
     match hold.state:
         case "open":
-            _redeem_held(journal, data.order_id, hold_id, hold, amount, rules.redemption)
+            _redeem_held(journal, data.order_id, hold_id, hold, amount, rules)
         case "released":
             _redeem_again(journal, data.order_id, hold_id, hold, amount, rules)
         case "confirmed":
@@ -190,9 +191,9 @@ def spend_on_order(journal: Journal, rules: Rules, data: OrderPaidData, amount: 
 
 
 def _redeem_held(
-    journal: Journal, order_id: str, hold_id: str, hold: Hold, amount: int, redemption: Redemption
+    journal: Journal, order_id: str, hold_id: str, hold: Hold, amount: int, rules: Rules
 ) -> None:
-    redeemed, over = _split(hold.taken, _points_for(amount, hold, redemption))
+    redeemed, over = _split(hold.taken, _points_for(amount, hold, rules.redemption))
     if over:
         journal.record(
             PointReleased(hold_id=hold_id, points=lots.total(over), reason="over_order", grants=over)
@@ -200,7 +201,14 @@ def _redeem_held(
     if redeemed:
         points = lots.total(redeemed)
         journal.record(
-            PointRedeemed(points=points, grants=redeemed, amount=amount, hold_id=hold_id, order_id=order_id)
+            PointRedeemed(
+                points=points,
+                grants=redeemed,
+                amount=amount,
+                hold_id=hold_id,
+                order_id=order_id,
+                all_expire_at=grants.moved_by_activity(journal, rules),
+            )
         )
     else:
         _note_spent(journal, order_id, hold_id, amount)
@@ -217,7 +225,14 @@ def _redeem_again(
     points = lots.total(taken)
     if points:
         journal.record(
-            PointRedeemed(points=points, grants=taken, amount=amount, hold_id=hold_id, order_id=order_id)
+            PointRedeemed(
+                points=points,
+                grants=taken,
+                amount=amount,
+                hold_id=hold_id,
+                order_id=order_id,
+                all_expire_at=grants.moved_by_activity(journal, rules),
+            )
         )
     else:
         _note_spent(journal, order_id, hold_id, amount)

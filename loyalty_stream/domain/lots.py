@@ -22,6 +22,11 @@ def insert(lots: list[Lot], lot: Lot) -> None:
     lots.append(lot)
 
 
+def sort(lots: list[Lot]) -> None:
+    """Put the lots back in spending order after their dates have changed."""
+    lots.sort(key=_spending_order)
+
+
 def find(lots: list[Lot], grant_id: str) -> int:
     """Where the grant's lot is; LookupError where it is gone, so that the account and its events disagree."""
     for place, lot in enumerate(lots):

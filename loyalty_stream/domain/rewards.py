@@ -65,7 +65,7 @@ def decide_redeem_reward(journal: Journal, fact: RedeemReward, rules: Rules) -> 
         )
     _hold(journal, data.redemption_id, reward.cost * data.quantity)
     if not reward.stock:
-        _redeem(journal, data.redemption_id)
+        _redeem(journal, rules, data.redemption_id)
         _issue(journal, rules, data.redemption_id, reward.id, data.quantity, reward.kind)
 
 
@@ -96,7 +96,7 @@ def give(journal: Journal, rules: Rules, reward_id: str, quantity: int, campaign
 def decide_stock_answered(journal: Journal, purpose: ForRedemption, given: int, rules: Rules) -> None:
     """The stock's owner has answered to a redemption: its points are spent, or free again."""
     if given:
-        _redeem(journal, purpose.redemption_id)
+        _redeem(journal, rules, purpose.redemption_id)
         _issue(journal, rules, purpose.redemption_id, purpose.reward_id, purpose.quantity, purpose.reward)
         return
     release(journal, purpose.redemption_id, "out_of_stock")
@@ -165,11 +165,18 @@ def _hold(journal: Journal, redemption_id: str, cost: int) -> None:
         )
 
 
-def _redeem(journal: Journal, redemption_id: str) -> None:
+def _redeem(journal: Journal, rules: Rules, redemption_id: str) -> None:
     hold = journal.account.holds.get(fold_rewards.hold_of(redemption_id))
     if hold is not None:
         taken = tuple([Taken(grant_id, points) for grant_id, points in hold.taken])
-        journal.record(PointRedeemed(points=hold.points, grants=taken, redemption_id=redemption_id))
+        journal.record(
+            PointRedeemed(
+                points=hold.points,
+                grants=taken,
+                redemption_id=redemption_id,
+                all_expire_at=grants.moved_by_activity(journal, rules),
+            )
+        )
 
 
 def _issue(

@@ -58,6 +58,10 @@ class Period(Struct, frozen=True):
         return (self.months * 31 + self.days + 1) * 24 * 3600 * 1000 + self.milliseconds
 
 
+_YEAR = Period("P365D", days=365)
+"""No longer than points live under expiry by calendar year."""
+
+
 class Threshold(Struct, frozen=True):
     """A bonus for orders whose base reaches `minimum_amount`."""
 
@@ -142,7 +146,7 @@ class Game(Struct, frozen=True):
 
 
 class Expiry(Struct, frozen=True):
-    """[expiry]; only `rolling` and `never` are at work in this version."""
+    """[expiry]; `period` and `round_to` are of `rolling` and `inactivity`."""
 
     policy: Literal["rolling", "inactivity", "calendar_year", "never"]
     period: Period
@@ -156,7 +160,8 @@ class Expiry(Struct, frozen=True):
     def __post_init__(self) -> None:
         longest = max((notice.at_most_ms for notice in self.warn_before), default=0)
         force_setattr(self, "longest_notice_ms", longest)
-        force_setattr(self, "quiet_ms", self.period.at_least_ms - longest)
+        period = _YEAR if self.policy == "calendar_year" else self.period
+        force_setattr(self, "quiet_ms", period.at_least_ms - longest)
 
 
 class Redemption(Struct, frozen=True):

@@ -62,7 +62,7 @@ def any_rules(draw) -> Rules:
         ),
         daily_points_limit=draw(st.sampled_from([0, 12])),
         expiry=Expiry(
-            draw(st.sampled_from(["rolling", "rolling", "rolling", "never"])),
+            draw(st.sampled_from(["rolling", "rolling", "inactivity", "calendar_year", "never"])),
             draw(PERIODS),
             draw(st.sampled_from(["none", "day", "month_end", "year_end"])),
             draw(NOTICES),

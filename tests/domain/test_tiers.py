@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from given import PLAIN, PURCHASE, Customer, data, moment, ms, order_paid
+from given import PLAIN, PURCHASE, Customer, cancellation, data, moment, ms, order_paid, refund
 from msgspec.structs import replace
 
 from loyalty_stream.domain import expiry, tiers
@@ -245,3 +245,95 @@ def test_a_tier_that_the_programme_no_longer_has_counts_as_none():
     made = customer.when(order_paid("o-2", "2026-03-02 10:00", 10000))
     assert points(made) == [100]
     assert [change[1:3] for change in changes(customer)] == [(None, "silver"), ("silver", "bronze")]
+
+
+# -- refunds --------------------------------------------------------------------------------------------
+
+
+def test_a_refund_lowers_what_counts_and_at_once_means_at_the_refund():
+    customer = Customer(ruled(downgrade="immediate"))
+    customer.when(order_paid("o-1", "2026-03-01 10:00", 100000), order_paid("o-2", "2026-03-02 10:00", 10000))
+    made = customer.when(refund("r-1", "2026-04-01 10:00", "o-1", 11900))
+    assert [event.type for event in made] == ["point-revoked"]  # 1000 - 119 + 120 = 1001
+    made = customer.when(refund("r-2", "2026-04-02 10:00", "o-2", 200))
+    assert [event.type for event in made] == ["point-revoked", "tier-changed"]
+    assert changes(customer)[1:] == [("2026-04-02 10:00", "silver", None, None)]
+    assert customer.account.tier_points == 998
+
+
+def test_at_years_end_a_refund_takes_the_tier_with_the_next_year():
+    customer = Customer(ruled())
+    customer.when(order_paid("o-1", "2026-03-01 10:00", 100000))
+    assert expiry.next_due(customer.account, customer.rules) == ms("2028-01-01")
+    made = customer.when(refund("r-1", "2026-04-01 10:00", "o-1", 100))
+    assert [event.type for event in made] == ["point-revoked", "account-noted"]
+    assert made[1].data.note.valid_until == moment("2027-01-01")
+    second = customer.when(order_paid("o-2", "2026-05-01 10:00", 10000))
+    assert points(second) == [120]
+    customer.when(refund("r-2", "2026-06-01 10:00", "o-2", 10000))
+    assert customer.clock("2026-12-31 23:59") == []
+    customer.clock("2027-01-01")
+    assert changes(customer)[1:] == [("2027-01-01 00:00", "silver", None, None)]
+
+
+def test_at_the_first_instant_of_a_year_the_next_year_is_the_one_after():
+    customer = Customer(ruled())
+    customer.when(order_paid("o-1", "2026-03-01 10:00", 100000))
+    customer.when(refund("r-1", "2027-01-01 00:00", "o-1", 100))
+    customer.clock("2029-01-01")
+    assert changes(customer)[1:] == [("2028-01-01 00:00", "silver", None, None)]
+
+
+def test_what_was_earned_after_a_refund_saves_the_tier():
+    customer = Customer(ruled())
+    customer.when(order_paid("o-1", "2026-03-01 10:00", 100000))
+    customer.when(cancellation("x-1", "2026-04-01 10:00", "o-1"))
+    customer.when(order_paid("o-2", "2026-12-31 10:00", 100000))
+    customer.clock("2029-01-01")
+    assert changes(customer)[1:] == [("2028-01-01 00:00", "silver", None, None)]
+
+
+def test_the_refund_of_an_order_that_left_the_window_does_not_hide_a_rise():
+    """The bound must not fall below what counts."""
+    rules = replace(ruled(), tiers=Tiers(levels=(SILVER,), window=P1M))
+    customer = Customer(rules)
+    customer.when(order_paid("o-1", "2026-03-01 10:00", 90000))
+    customer.when(order_paid("o-2", "2026-04-02 10:00", 90000))  # the bound says 1800, 900 count
+    assert customer.account.tier_points == 900
+    customer.when(refund("r-1", "2026-04-03 10:00", "o-1", 90000))
+    assert customer.account.tier_points == 900
+    customer.when(order_paid("o-3", "2026-04-04 10:00", 10000))
+    assert [change[2] for change in changes(customer)] == ["silver"]
+
+
+def test_spend_is_net_of_refunds():
+    rules = replace(
+        BASE, tiers=Tiers("spend", levels=(replace(SILVER, minimum=1000),), downgrade="immediate")
+    )
+    customer = Customer(rules)
+    customer.when(order_paid("o-1", "2026-03-01 10:00", 1500))
+    customer.when(refund("r-1", "2026-03-02 10:00", "o-1", 500))
+    assert customer.account.tier_spend == 1000
+    customer.when(refund("r-2", "2026-03-03 10:00", "o-1", 1))
+    assert [change[1:3] for change in changes(customer)] == [(None, "silver"), ("silver", None)]
+
+
+@pytest.mark.parametrize(
+    ("downgrade", "at"), [("immediate", "2026-04-01 10:00"), ("year_end", "2027-01-01 00:00")]
+)
+def test_over_a_lifetime_only_refunds_take_a_tier(downgrade, at):
+    customer = Customer(ruled(window=None, downgrade=downgrade))
+    customer.when(order_paid("o-1", "2026-03-01 10:00", 100000))
+    customer.when(refund("r-1", "2026-04-01 10:00", "o-1", 100))
+    customer.clock("2030-01-01")
+    assert changes(customer) == [("2026-03-01 10:00", None, "silver", None), (at, "silver", None, None)]
+
+
+def test_what_a_multiplier_gave_goes_back_with_it():
+    customer = Customer(ruled())
+    customer.when(order_paid("o-1", "2026-03-01 10:00", 100000), order_paid("o-2", "2026-03-02 10:00", 10050))
+    half = customer.when(refund("r-1", "2026-03-03 10:00", "o-2", 5025))
+    rest = customer.when(refund("r-2", "2026-03-03 11:00", "o-2", 5025))
+    assert points(half) == [60]  # 120 - floor(60.3)
+    assert points(rest) == [60]
+    assert customer.account.tier_points == 1000
