@@ -101,10 +101,13 @@ def _one_of_each() -> list[Bad]:
         Bad("out_of_range", "points-commands", _hold(points=0)),
         Bad("invalid_id", "orders", _order(order_id="o 1")),
         Bad("wrong_currency", "orders", _order(currency="EUR")),
+        Bad("invalid_campaign", "campaigns", _event("campaigns", "campaign-withdrawn", _TOO_SOON)),
         Bad("refused_refund", "orders", _event("orders", "order-refunded", _CONTRADICTORY)),
     ]
 
 
+_TOO_SOON = {"id": KEY.decode(), "effective_at": STARTS_AT.isoformat()}
+"""A withdrawal at work from its own time on, when not every worker can know it."""
 _CONTRADICTORY = {
     "order_id": "o1",
     "refund_id": "r1",
