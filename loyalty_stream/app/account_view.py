@@ -16,6 +16,7 @@ from rich.table import Table
 from loyalty_stream.app.ledger import EntryCodec
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.read_log import log_reader
+from loyalty_stream.app.sealed_letters import identity_of
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.topics import partition_counts
 from loyalty_stream.domain import orders
@@ -51,6 +52,8 @@ async def look_up(settings: Settings, customer: str) -> AccountView | None:
     stored: bytes | None = None
     events: list[PointEvent] = []
     async with log_reader(settings) as reader:
+        if (identity := await identity_of(reader, settings, counts, customer)) is not None:
+            key = identity.token.encode()  # on the same partition
         async for records in reader.read(topic, partition):
             events += [point_events.decode(record.value) for record in records if record.key == key]
         async for records in reader.read(settings.changelog, partition):

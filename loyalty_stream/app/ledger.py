@@ -53,7 +53,7 @@ NO_OFFSET: Final = -1
 _NOT_YET: Final = frozenset(get_args(NotYet))
 
 
-_OWN_COMMANDS: Final = frozenset({GrantPoints})
+OWN_COMMANDS: Final = frozenset({GrantPoints})
 """What the ledger itself puts on its input topics; it has been checked, and is never too old: nobody sends it again."""
 
 
@@ -332,7 +332,7 @@ class LedgerProcessor:
                 f"version {__version__} does not act on it; send it again to one that does",
             )
         if fact.source == SOURCE:
-            if fact.__class__ in _OWN_COMMANDS:
+            if fact.__class__ in OWN_COMMANDS:
                 return None
             return (
                 Reason.OUT_OF_RANGE,
@@ -416,11 +416,14 @@ class LedgerProcessor:
         if note.event is not None and note.why is not None:
             place = Place(self._stage.orders_topic, self._partition, NO_OFFSET, None)
             text = note.event.encode()
-            letter = dead_letter(key, text, place, Reason.REFUSED_REFUND, note.why, __version__)
-            self._dead((letter.key, letter.value, letter.headers))
-            self._counts.dead_letters[Reason.REFUSED_REFUND] += 1
+            self._letter(place, key, text, Reason.REFUSED_REFUND, note.why)
         elif isinstance(event.data.cause, Cause) and event.data.cause.source == SOURCE:
             self._counts.unmatched += 1
+
+    def _letter(self, place: Place, key: bytes, value: bytes, reason: Reason, message: str) -> None:
+        letter = dead_letter(key, value, place, reason, message, __version__)
+        self._dead((letter.key, letter.value, letter.headers))
+        self._counts.dead_letters[reason] += 1
 
     def _set_aside(self, topic: str, record: Record, reason: Reason, message: str) -> None:
         place = Place(topic, self._partition, record.offset, record.timestamp)

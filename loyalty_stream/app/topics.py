@@ -9,6 +9,7 @@ from aiokafka.errors import for_code
 from loyalty_stream.app.settings import INPUTS, Settings
 
 _FOREVER = "-1"
+_DAY = str(86_400_000)
 _INPUT_BYTES = str(2 * 1024 * 1024)
 _OUTPUT_BYTES = str(3 * 1024 * 1024)  # a dead letter is an input record and its headers
 
@@ -46,6 +47,9 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
         "cleanup.policy": "compact",
         "max.message.bytes": _OUTPUT_BYTES,
         "min.cleanable.dirty.ratio": "0.3",
+        # What is deleted is gone from the disks after this long, tombstones after as long again (docs/privacy.md).
+        "max.compaction.lag.ms": _DAY,
+        "delete.retention.ms": _DAY,
     }
     told = {
         "cleanup.policy": "delete",
@@ -64,6 +68,8 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
     plans.append(TopicPlan(settings.topic("points-events"), partitions, ledger))
     plans.append(TopicPlan(settings.topic("dead-letters"), partitions, dead))
     plans.append(TopicPlan(settings.topic("notifications"), partitions, told))
+    # Needed by [privacy] subject = "pseudonym" only, and empty without it.
+    plans.append(TopicPlan(settings.topic("identities"), partitions, tables))
     plans.append(TopicPlan(settings.changelog, partitions, tables))
     plans.append(TopicPlan(settings.changelog_of("notifications"), partitions, tables))
     plans.append(TopicPlan(settings.campaign_starts, partitions, tables))

@@ -14,10 +14,10 @@ from typing import Any
 import faust
 
 from loyalty_stream.app import agents, guarantee, topics, web
-from loyalty_stream.app.ledger import LedgerStage
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.metrics import Metrics
 from loyalty_stream.app.notification_stage import NotificationStage
+from loyalty_stream.app.pseudonyms import ledger_stage
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.broadcast import KafkaBroadcast
@@ -53,7 +53,7 @@ class Worker:
 async def partitions_of(settings: Settings) -> int:
     """The common number of partitions; CannotStartError where topics are missing or differ."""
     counts = await topics.partition_counts(settings)
-    outputs = ("points-events", "notifications", "dead-letters")
+    outputs = ("points-events", "notifications", "dead-letters", "identities")
     needed = [settings.topic(kind) for kind in (*INPUTS, *outputs)]
     needed += [settings.changelog, settings.campaign_starts, settings.changelog_of("notifications")]
     if missing := [name for name in needed if name not in counts]:
@@ -78,7 +78,7 @@ def build(
     kafka = KafkaSettings(settings.bootstrap_servers, guaranteed, connection=settings.connection)
     metrics = Metrics(guaranteed, wall_ms)
     stages: list[Stage] = [
-        LedgerStage(settings, rules, partitions, metrics),
+        ledger_stage(settings, rules, partitions, metrics),
         NotificationStage(settings, rules, metrics),
     ]
     group = FaustGroup(app, kafka)
@@ -128,6 +128,11 @@ def run(settings: Settings, rules: Rules, *, logging_config: dict[str, Any]) -> 
     _claim_port(settings)
     partitions = asyncio.run(partitions_of(settings))
     guaranteed = asyncio.run(guarantee.choose(settings))
+    if rules.subject == "pseudonym" and guaranteed is not Guarantee.EXACTLY_ONCE:
+        raise CannotStartError(
+            '[privacy] subject = "pseudonym" needs brokers with transactions: without them a crash could publish '
+            "a token that nobody knows any more"
+        )
     with tempfile.TemporaryDirectory(prefix=f"{settings.app_id}-faust-") as faust_directory:
         worker = build(settings, rules, partitions, guaranteed, Path(faust_directory))
         return _run(worker, settings, partitions, logging_config)

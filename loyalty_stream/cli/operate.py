@@ -1,4 +1,4 @@
-"""The commands of whoever runs a deployment, besides the worker: topics, verify, account."""
+"""The commands of whoever runs a deployment, besides the worker: topics, verify, account, open-letters."""
 
 import asyncio
 import json
@@ -32,6 +32,7 @@ def declare(app: typer.Typer) -> None:
     app.add_typer(topics_app, name="topics")
     app.command("verify")(verify)
     app.command("account")(account)
+    app.command("open-letters")(open_letters)
 
 
 @topics_app.command("create")
@@ -154,3 +155,48 @@ def account(
         sys.stderr.write(f"loyalty-stream: customer {customer} has no account on {bootstrap_servers}\n")
         raise typer.Exit(1)
     typer.echo(account_view.as_json(view) if as_json else account_view.as_text(view, history), nl=as_json)
+
+
+def open_letters(
+    customer: Annotated[str, typer.Argument(help="The customer's id, as the platform knows it.")],
+    bootstrap_servers: BootstrapServers = DEFAULTS.bootstrap_servers,
+    app_id: AppId = DEFAULTS.app_id,
+    topic_prefix: TopicPrefix = DEFAULTS.topic_prefix,
+    connection: Connection = None,
+) -> None:
+    r"""Open the dead letters that were sealed for a customer ([privacy] subject = "pseudonym").
+
+    One JSON object a line: where the record was, why it was refused, its key, value and headers as they came
+    (bytes that are no UTF-8 have the replacement character). Needs the right to read the identities topic; of a
+    customer who was erased nothing can be opened.
+
+    \b
+    loyalty-stream open-letters 1023 --bootstrap-servers kafka:9092
+
+    Exit status: 0 shown, 1 no such customer is known, 2 topics or broker are missing.
+    """
+    silence_libraries()
+    from loyalty_stream.app import sealed_letters  # noqa: PLC0415
+
+    settings = settings_of(bootstrap_servers, app_id, topic_prefix, connection)
+    letters = asyncio.run(sealed_letters.open_letters(settings, customer))
+    if letters is None:
+        sys.stderr.write(f"loyalty-stream: customer {customer} is not known on {bootstrap_servers}\n")
+        raise typer.Exit(1)
+    for letter in letters:
+        place, original = letter.verdict.place, letter.original
+        shown = {
+            "topic": place.topic,
+            "partition": place.partition,
+            "offset": place.offset,
+            "reason": letter.verdict.reason.value,
+            "message": letter.verdict.message,
+            "key": _text(original.key),
+            "value": _text(original.value),
+            "headers": {name: _text(value) for name, value in original.headers},
+        }
+        typer.echo(json.dumps(shown, ensure_ascii=False))
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode(errors="replace")

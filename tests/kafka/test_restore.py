@@ -28,7 +28,9 @@ def test_records_that_come_before_the_restore_wait(deployment: Deployment, tmp_p
     status, body = worker.get("/readyz")
     assert status == 503
     restoring = dict.fromkeys([f"ledger-{partition}" for partition in range(PARTITIONS)], False)
-    assert json.loads(body) == {"status": "restoring", "partitions": restoring}
+    said = json.loads(body)
+    assert said["status"] == "restoring"
+    assert said["partitions"].items() >= restoring.items()
     assert deployment.progress() == before
     gate.touch()
     worker.wait_until(lambda: worker.get("/readyz")[0] == 200, "the worker is ready")

@@ -116,9 +116,13 @@ class Worker:
             return 0, ""
 
     def ready_partitions(self) -> set[str]:
-        """The tasks that say that they are at work, such as `ledger-0`; empty while any of them does not."""
+        """The ledger's tasks that say that they are at work; empty while any task of any stage does not."""
         status, body = self.get("/readyz")
-        return set(json.loads(body)["partitions"]) if status == 200 else set()
+        return (
+            {name for name in json.loads(body)["partitions"] if name.startswith("ledger-")}
+            if status == 200
+            else set()
+        )
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples with these labels."""
