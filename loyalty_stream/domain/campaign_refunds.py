@@ -89,7 +89,8 @@ def _withdraw(journal: Journal, rules: Rules, held: _Held, awards: int) -> None:
 def _revoke(journal: Journal, rules: Rules, held: _Held, awards: int) -> None:
     """Of points that the budget has cut, so many stay as the awards that are left are worth at most."""
     back = held.granted - held.revoked - min(held.granted, (held.awards - awards) * held.points)
-    if back > 0:
+    order = orders.find(journal.account, held.order_id)
+    if back > 0 and order is not None:
         revoking.revoke(
             journal,
             rules,
@@ -97,7 +98,7 @@ def _revoke(journal: Journal, rules: Rules, held: _Held, awards: int) -> None:
             revokes=[
                 Revoked(held.grant_id, back, calendar.to_datetime(held.earned_at), held.campaign_id),
             ],
-            own={held.grant_id},
+            own={earned.grant_id for earned in order.earned},
             order_id=held.order_id,
             campaign_id=held.campaign_id,
         )

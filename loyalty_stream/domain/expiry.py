@@ -138,7 +138,7 @@ def settle_at(account: Account, subject: str, rules: Rules, due: int, *, seen: i
         journal = open_due(account, subject, f"tier:{_text(account.tier_until)}:ended", due)
         tiers.end(journal, rules)
         events += journal.events
-    return events + expire_passed(account, subject, due, due)
+    return events + expire_passed(account, subject, max(due, seen), due)
 
 
 def expire_passed(account: Account, subject: str, now: int, since: int) -> list[PointEvent]:

@@ -221,6 +221,8 @@ def _stays(earned: Earned, lines: Sequence[Line], refunded: Sequence[int], *, go
     if net == 0:
         return earned.points - earned.revoked
     left = net - sum([refunded[place] for place in scope])
+    if left == net:  # what a multiplier adds is a difference of two roundings, not its exact fraction rounded
+        return earned.points - earned.revoked
     if earned.exact is not None:
         numerator, denominator = earned.exact
         rounding: Rounding = earned.rounding  # type: ignore[assignment]  # kept as the grant's text

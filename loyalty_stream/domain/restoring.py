@@ -89,7 +89,8 @@ def _lot_date(account: Account, grant_id: str) -> int:
 def _forfeit(journal: Journal, part: Restored, date: datetime) -> list[PointEvent]:
     """Expire what has just come back after its date. The refund is in the cause's id: a lot can be met again."""
     cause_id = f"{part.grant_id}:expired:{journal.stem}"
-    expiry = open_due(journal.account, journal.subject, cause_id, journal.at)
+    due = max(journal.at, calendar.to_ms(date))  # a late refund can come from before its points expired
+    expiry = open_due(journal.account, journal.subject, cause_id, due)
     expiry.record(PointExpired(grant_id=part.grant_id, points=part.points, expires_at=date))
     return expiry.events
 

@@ -92,6 +92,16 @@ def test_multiplied_points_shrink_in_proportion_and_partial_refunds_add_up():
     assert customer.account.campaigns["c"].awards == 0
 
 
+def test_a_refund_of_goods_that_a_multiplier_does_not_count_takes_nothing_of_it():
+    """109.50 and 100.00 in one order: what the multiplier adds, 10, is more than its extra fraction of 9.5."""
+    doubled = campaign("c", award=Award(multiplier=Fraction(2)), include_skus=frozenset({"tea-01"}))
+    customer = Customer(with_campaigns(doubled))
+    customer.when(order_paid("o-1", IN, [("milk", 10000), ("tea-01", 950)]))
+    assert left_of_campaign(customer) == 10
+    assert revoked(customer.when(refund("r-1", LATER, "o-1", 100, lines={"l1": 100}))) == []
+    assert left_of_campaign(customer) == 10
+
+
 # -- over the window ------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from loyalty_stream.domain import expiry, grants
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import Cause, PointExpired, PointExpiring
-from loyalty_stream.domain.rules import Expiry, Period
+from loyalty_stream.domain.rules import Availability, Expiry, Period
 
 EXACT = replace(PLAIN, expiry=replace(EXPIRY, round_to="none", warn_before=()))
 QUIET = replace(PLAIN, expiry=replace(EXPIRY, warn_before=()))
@@ -253,3 +253,16 @@ def test_points_that_a_hold_gives_back_after_their_warning_was_due_are_warned_of
         ("point-expiring", moment("2026-01-16 22:00")),
         ("point-expired", moment("2026-01-17 10:00")),
     ]
+
+
+def test_points_that_come_after_their_date_expire_at_once_without_a_warning():
+    """An order that waited in vain and came late: its points were pending, and their date has passed."""
+    rules = replace(
+        PLAIN,
+        availability=Availability("delay", Period("P1D", days=1)),
+        expiry=Expiry("rolling", Period("P1M", months=1), "none", (Period("P7D", days=7),)),
+    )
+    customer = Customer(rules)
+    customer.clock("2026-05-01 10:00")
+    made = customer.when(order_paid("o-1", "2026-03-01 10:00", 10000, hold_id="h-1"))
+    assert brief(made) == [("account-noted", 0), ("point-granted", 100), ("point-expired", 100)]

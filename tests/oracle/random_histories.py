@@ -131,6 +131,7 @@ class Historian:
             customer,
             hold_id=hold_id,
             points=pick([20, 50, 100, 30, 10, 1, 7]),
+            order_id=pick([None, None, self.some("o")]),
             order_amount=pick([None, None, None, 0, 100, 10000]),
         )
 

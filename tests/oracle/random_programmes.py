@@ -55,7 +55,9 @@ PARTS = frozenset(
     }
 )
 """What a random programme and its history may use."""
-AT_WORK = frozenset({"orders", "tiers", "erasure", "campaigns", "commands"})
+AT_WORK = frozenset(
+    {"orders", "refunds", "availability", "tiers", "erasure", "campaigns", "accumulate", "commands"}
+)
 """What of them the ledger does, and so what is compared."""
 
 
@@ -216,7 +218,7 @@ def campaign(random, number, parts, extra):
         if trigger in ("purchase", "review") and random.random() < 0.3
         else frozenset(),
         minimum_amount=minimum,
-        accumulate=bool(minimum) and random.random() < 0.5,
+        accumulate="accumulate" in parts and bool(minimum) and random.random() < 0.5,
         per_customer_limit=pick([0, 0, 1, 2, 3]),
         budget_points=pick([0, 0, 40, 100]) if "budgets" in parts and (award.points or multiplies) else 0,
         stacking=pick(["stack", "stack", "stack", "best", "best", "exclusive"]),

@@ -34,7 +34,7 @@ class Book:
         self.ids = set()
         self.spends = []
         self.tier = None
-        self.tier_checked = None
+        self.tier_since = 0
         self.awards = []
         self.redemptions = {}
         self.entries = []
@@ -150,7 +150,10 @@ class Book:
     def in_order(self, now=None):
         """Lots with free points that can be spent: expires first, earned first, by id."""
         usable = [lot for lot in self.lots if lot["free"] and (now is None or self.expiry_of(lot) > now)]
-        return sorted(usable, key=lambda lot: (self.expiry_of(lot), lot["earned_at"], lot["sort"]))
+        return sorted(usable, key=self.spending_order)
+
+    def spending_order(self, lot):
+        return self.expiry_of(lot), lot["earned_at"], lot["sort"]
 
     def grant(
         self, points, rule, *, order=None, campaign=None, cut=False, version=None, available_at=None, **told
@@ -209,39 +212,41 @@ class Book:
                 taken.append((lot, part))
         return taken
 
+    def take_back(self, points, own=()):
+        """Take points that a revocation asks for: from the lots given first, pending before available, then in
+        spending order, free or pending."""
+        mine = [lot for lot in self.lots if any(lot is each for each in own)]
+        others = [lot for lot in self.lots if not any(lot is each for each in own)]
+        order = [(lot, "pending") for lot in sorted(mine, key=self.spending_order)]
+        order += [(lot, "free") for lot in sorted(mine, key=self.spending_order)]
+        order += [
+            (lot, kind) for lot in sorted(others, key=self.spending_order) for kind in ("free", "pending")
+        ]
+        taken = []
+        for lot, kind in order:
+            part = min(points, lot[kind]) if self.expiry_of(lot) > self.now else 0
+            if part:
+                lot[kind] -= part
+                points -= part
+                taken.append((lot, part))
+        return taken
+
     def repay(self):
         owed = self.debt()
-        if owed:
-            taken = self.take(owed)
-            if taken:
-                self.say(
-                    "point-revoked",
-                    points=amount_of(taken),
-                    reason="debt_repaid",
-                    shortfall=0,
-                    grants=told(taken),
-                )
+        taken = self.take_back(owed) if owed else []
+        if taken:
+            self.say(
+                "point-revoked",
+                points=amount_of(taken),
+                reason="debt_repaid",
+                shortfall=0,
+                grants=told(taken),
+            )
 
     def revoke(self, points, reason, own=(), **fields):
-        """Take points back: from the lots given first, pending before available, then in spending order."""
-        taken = []
-        rest = points
-        for lot in sorted(own, key=lambda lot: (self.expiry_of(lot), lot["earned_at"], lot["sort"])):
-            part = min(rest, lot["pending"])
-            if part:
-                lot["pending"] -= part
-                rest -= part
-                taken.append((lot, part))
-        for lot in self.in_order(self.now):
-            if any(lot is each for each in own):
-                part = min(rest, lot["free"])
-                if part:
-                    lot["free"] -= part
-                    rest -= part
-                    taken.append((lot, part))
-        for lot, part in self.take(rest):
-            rest -= part
-            taken.append((lot, part))
+        """Take points back; what is missing is owed, or let go."""
+        taken = self.take_back(points, own)
+        rest = points - amount_of(taken)
         owed = rest if self.rules.refunds.shortfall == "debt" else 0
         self.say(
             "point-revoked",
@@ -280,7 +285,14 @@ class Book:
         for lot, part in taken:
             lot["held"] += part
         due = self.at + redemption.hold_timeout_ms
-        self.holds[hold_id] = {"points": points, "due": due, "state": "open", "taken": taken, "spent": []}
+        self.holds[hold_id] = {
+            "points": points,
+            "due": due,
+            "state": "open",
+            "taken": taken,
+            "spent": [],
+            "order_id": order_id,
+        }
         self.say(
             "point-held", hold_id=hold_id, points=points, due_at=due, order_id=order_id, grants=told(taken)
         )

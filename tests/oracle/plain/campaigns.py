@@ -179,7 +179,7 @@ class Campaigns:
     def multiply(self, book, match, order):
         """A grant for each rule that it adds to; together they are one award."""
         campaign = match["campaign"]
-        award = {"campaign": campaign, "count": 1, "order": order, "grants": []}
+        award = {"campaign": campaign, "count": 1, "order": order, "kind": "order"}
         book.awards.append(award)
         for extra in match["extras"]:
             back = {
@@ -201,7 +201,8 @@ class Campaigns:
 
     def award(self, book, match, order):
         campaign, count = match["campaign"], match["count"]
-        award = {"campaign": campaign, "count": count, "order": order, "grants": []}
+        kind = "window" if campaign.accumulate and order is not None else "order"
+        award = {"campaign": campaign, "count": count, "order": order, "kind": kind}
         book.awards.append(award)
         if campaign.award.points:
             back, base = None, None
@@ -236,10 +237,42 @@ class Campaigns:
     def undo(self, book, order):
         """After a refund: an award is gone when all that it gave was taken back; spend that is gone takes awards back."""
         for award in list(book.awards):
-            if award["order"] is order:
+            if award["order"] is order and award["kind"] == "order":
                 grants = [each for each in order["earned"] if each.get("award") is award]
                 if grants and all(each["revoked"] == each["points"] for each in grants):
-                    book.awards.remove(award)
+                    award["count"] = 0
+        for campaign_id in order.get("counts", ()):
+            self.undo_latest(book, campaign_id)
+
+    def undo_latest(self, book, campaign_id):
+        """Of spend over the window the latest awards go first, whichever order they came with."""
+        given = [
+            each for each in book.awards if each["campaign"].id == campaign_id and each["kind"] == "window"
+        ]
+        for award in reversed(given):
+            campaign = award["campaign"]
+            beyond = self.had(book, campaign) - self.spent(book, campaign) // max(campaign.minimum_amount, 1)
+            back = min(beyond, award["count"])
+            if back > 0 and campaign.award.points:
+                award["count"] -= back
+                self.take_back(book, award)
+
+    def take_back(self, book, award):
+        """Of points that the budget has cut, so many stay as the awards that are left are worth at most."""
+        for earned in award["order"]["earned"]:
+            if earned.get("award") is award:
+                stays = min(earned["points"], award["count"] * award["campaign"].award.points)
+                gone = earned["points"] - earned["revoked"] - stays
+                if gone > 0:
+                    earned["revoked"] += gone
+                    own = [lot for lot in book.lots if lot["order"] == award["order"]["order_id"]]
+                    book.revoke(
+                        gone,
+                        "campaign",
+                        own,
+                        order_id=award["order"]["order_id"],
+                        campaign_id=award["campaign"].id,
+                    )
 
 
 def gives(award):

@@ -1,6 +1,6 @@
 """The oracle's adjustments, grants by command, removed reviews, and the end of an account."""
 
-from plain.book import told
+from plain.book import amount_of, told
 
 NAMES = {
     "HoldPoints": ("hold-points", "hold_id"),
@@ -34,7 +34,10 @@ def adjusted(book, fact, _world):
         book.reject("adjust-points", data.adjustment_id, "insufficient_points")
     else:
         book.ids.add(("adjustment", data.adjustment_id))
-        book.revoke(-data.points, "adjustment")
+        taken = book.take(-data.points)
+        book.say(
+            "point-revoked", points=amount_of(taken), reason="adjustment", shortfall=0, grants=told(taken)
+        )
 
 
 def granted(book, fact, _world):

@@ -15,7 +15,7 @@ def limited(book, points, rule, day):
     used = sum(each["points"] for each in book.counted if each["day"] == day)
     allowed = min(points, max(limit - used, 0)) if limit else points
     book.grant(allowed, rule, cut=allowed < points)
-    book.counted.append({"day": day, "points": allowed, "rule": rule})
+    book.counted.append({"day": day, "points": allowed, "rule": rule, "earned": allowed > 0})
     return allowed
 
 
@@ -26,13 +26,16 @@ def once(book, *name):
     return True
 
 
-def earn_up_to(book, points, rule, daily_limit):
-    """Grant unless the rule has earned so often on this day already."""
+def earn_up_to(book, points, rule, daily_limit, *, void=False):
+    """Grant unless the rule has earned so often on this day already. What is `void` counts and is worth nothing."""
     day = day_of(book)
-    earned = [each for each in book.counted if each["rule"] == rule and each["day"] == day and each["points"]]
+    earned = [each for each in book.counted if each["rule"] == rule and each["day"] == day and each["earned"]]
     if daily_limit and len(earned) >= daily_limit:
         points = 0
-    return limited(book, points, rule, day)
+    if void:
+        book.counted.append({"day": day, "points": 0, "rule": rule, "earned": points > 0})
+    else:
+        limited(book, points, rule, day)
 
 
 def registered(book, fact, world):
@@ -62,7 +65,8 @@ def reviewed(book, fact, world):
         book.ids.add(("reviewed", data.order_id, data.sku))
     points = 0 if rule is None else rule.points + (rule.photo_bonus if data.has_photo else 0)
     before = len(book.lots)
-    earn_up_to(book, points, "review", rule.daily_limit if rule else 0)
+    removed = ("removed", data.review_id) in book.ids
+    earn_up_to(book, points, "review", rule.daily_limit if rule else 0, void=removed)
     book.reviews.append({"review_id": data.review_id, "lots": book.lots[before:]})
     world.campaigns.other(book, "review", fact)
 

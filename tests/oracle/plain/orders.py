@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 
+from loyalty_stream.domain.facts import OrderRefunded
 from plain import when
 from plain.book import FOREVER, amount_of, told
 
@@ -183,10 +184,10 @@ def grant_for(book, order, points, rule, back, exact=None, **fields):
 
 def available_at(book, order):
     availability = book.rules.availability
-    if order["completed"] or availability.mode == "immediate":
+    if availability.mode == "immediate":
         return book.at
     if availability.mode == "on_completion":
-        return FOREVER
+        return book.at if order["completed"] else FOREVER
     return when.moved(order["at"], availability.delay, book.zone)
 
 
@@ -213,7 +214,7 @@ def completed(book, fact, world):
     if order["completed"] or order["cancelled"]:
         return
     order["completed"] = True
-    for lot in sorted(book.lots, key=lambda lot: (lot["expires_at"], lot["earned_at"], lot["sort"])):
+    for lot in sorted(book.lots, key=book.spending_order):
         if lot["order"] == order["order_id"] and lot["pending"] and lot["available_at"] == FOREVER:
             activate(book, lot)
     book.repay()
@@ -227,8 +228,12 @@ def activate(book, lot):
 
 
 def cancelled(book, fact, world):
-    order = order_of(book, fact.data.order_id)
+    order_id = fact.data.order_id
+    order = order_of(book, order_id)
     if order is None:
+        for hold_id in sorted(book.holds):
+            if book.holds[hold_id]["state"] == "open" and book.holds[hold_id]["order_id"] == order_id:
+                book.give_back(hold_id, "released")
         early(book, fact, "cancelled", cancelled)
         return
     if order["cancelled"]:
@@ -240,22 +245,27 @@ def cancelled(book, fact, world):
 
 
 def refusal(book, fact):
-    """Why a refund cannot be: more than is left, or of a line that is not there."""
+    """Whether a refund cannot be: more than is left, of a line that is not there, or in contradiction to itself."""
+    if not isinstance(fact, OrderRefunded) or (fact.source, fact.id) in book.seen:
+        return False
+    return is_too_much(book, fact)
+
+
+def is_too_much(book, fact):
     data = fact.data
     order = order_of(book, data.order_id)
+    if book.erased:
+        return False
+    if data.lines and sum(line.amount for line in data.lines) != data.amount:
+        return True
     if order is None or (data.order_id, data.refund_id) in book.ids:
-        return None
-    if data.amount > left(order):
-        return "refund_too_large"
-    if data.lines is not None:
-        if sum(line.amount for line in data.lines) != data.amount:
-            return "refund_too_large"
-        parts = by_line(order, data)
-        if parts is None or any(
-            part > line["net"] - line["refunded"] for part, line in zip(parts, order["lines"], strict=True)
-        ):
-            return "refund_too_large"
-    return None
+        return False
+    parts = by_line(order, data)
+    if data.amount > left(order) or parts is None:
+        return True
+    return any(
+        part > line["net"] - line["refunded"] for part, line in zip(parts, order["lines"], strict=True)
+    )
 
 
 def by_line(order, data):
@@ -277,7 +287,10 @@ def refunded(book, fact, world):
     if order is None:
         early(book, fact, "refunded", refunded)
         return
-    if (data.order_id, data.refund_id) in book.ids or refusal(book, fact):
+    if (data.order_id, data.refund_id) in book.ids:
+        return
+    if is_too_much(book, fact):
+        world.bad = True
         return
     book.ids.add((data.order_id, data.refund_id))
     for line, part in zip(order["lines"], by_line(order, data), strict=True):
@@ -310,17 +323,24 @@ def go_back(book, order, reason, world):
 
 def stays(order, earned):
     """What of a grant stays after what was refunded so far."""
+    if earned["kind"] == "spend":  # it is of several orders: `campaigns` takes it back
+        return earned["points"] - earned["revoked"]
     if order["cancelled"]:
         return 0
     if earned["kind"] == "whole":
         return earned["points"] if stands(order) else 0
     base = sum(line["net"] for line in earned["lines"])
     remains = base - sum(line["refunded"] for line in earned["lines"])
-    share = Fraction(remains, base) if base else Fraction(1)
-    if earned["kind"] == "spend":
+    if remains == base:
         return earned["points"] - earned["revoked"]
+    share = Fraction(remains, base)
+    return of_the_rest(earned, base, share)
+
+
+def of_the_rest(earned, base, share):
+    """What this share of its base is worth."""
     if earned["kind"] == "minimum":
-        return earned["points"] if remains >= earned["minimum"] else 0
+        return earned["points"] if base * share >= earned["minimum"] else 0
     if earned["kind"] == "exact":
         return rounded(earned["exact"] * share, earned["rounding"])
     rule = earned["rule"]
@@ -341,7 +361,8 @@ def restore(book, order):
     if points <= 0:
         return
     skip, back = order["restored"], []
-    for lot, part in order["spent"]:
+    # What expires last comes back first, so that what stays spent is what a smaller spending would have taken.
+    for lot, part in sorted(order["spent"], key=lambda each: book.spending_order(each[0]), reverse=True):
         before = min(skip, part)
         skip -= before
         some = min(points - amount_of(back), part - before)

@@ -50,6 +50,7 @@ class Tiers:
             name = self.rules.levels[to].name if to >= 0 else None
             book.say("tier-changed", **{"from": book.tier, "to": name})
             book.tier = name
+            book.tier_since = book.now
 
     def next_fall(self, book, after):
         """The first instant after `after` at which the tier falls by time alone."""

@@ -76,7 +76,7 @@ class World:
         self.rules = rules
         self.clock = 0
         self.falls_after = 0
-        """Tiers were looked at up to this instant."""
+        """Tiers that fall by time have fallen up to this instant."""
         self.books = {}
         self.to_do = []
         """What a line sets off in other accounts: done before the next line."""
@@ -91,14 +91,15 @@ class World:
         at = when.ms_of(fact.time)
         if at < self.clock - self.rules.retention_ms:
             return [], True
+        self.bad = False
         self.advance(at)
-        bad = self.apply(fact, at)
+        self.apply(fact, at)
         while self.to_do:
             self.reward(*self.to_do.pop(0))
         made = [
             event for customer, book in self.books.items() for event in book.events[before.get(customer, 0) :]
         ]
-        return made, bad
+        return made, self.bad
 
     def book(self, customer):
         if customer not in self.books:
@@ -108,20 +109,20 @@ class World:
     def apply(self, fact, at):
         book = self.book(fact.subject)
         if (fact.source, fact.id) in book.seen:
-            return False
+            return
+        if orders.refusal(book, fact):
+            self.bad = True
+            return
         if book.erased:
             book.seen.add((fact.source, fact.id))
             book.begin(fact.source, fact.id, at, self.clock)
             commands.after_the_end(book, fact)
-            return False
-        if isinstance(fact, OrderRefunded) and orders.refusal(book, fact):
-            return True
+            return
         book.seen.add((fact.source, fact.id))
         book.begin(fact.source, fact.id, at, self.clock)
         DECIDE[type(fact)](book, fact, self)
         self.expire_passed(book, self.clock, at)
         self.settle(book)
-        return False
 
     def apply_waiting(self, book, these):
         for each in these:
@@ -164,6 +165,7 @@ class World:
             if due[0] > time:
                 break
             self.clock = max(self.clock, due[0])
+            self.falls_after = self.clock - 1
             self.do_due(book, due[3], self.clock, self.clock)
         self.clock = self.falls_after = max(self.clock, time)
 
@@ -191,7 +193,7 @@ class World:
                 yield each["due"], 3, hold_id, ("time out", hold_id)
         for each in book.waiting:
             yield each["due"], 4, each["fact"].data.order_id, ("waited", each)
-        fall = self.tiers.next_fall(book, self.falls_after)
+        fall = self.tiers.next_fall(book, max(self.falls_after, book.tier_since))
         if fall < FOREVER:
             yield fall, 5, "", ("fall",)
 
@@ -230,13 +232,17 @@ class World:
             self.apply_waiting(book, about)
         else:
             book.waiting.remove(about[0])
-        self.expire_passed(book, instant, instant)
+        self.expire_passed(book, now, instant)
 
     def expire_passed(self, book, now, since):
         """What came or came back after its date expires at once: it is never spent, and nobody is warned of it."""
         passed = [lot for lot in book.lots if (lot["free"] or lot["pending"]) and book.expiry_of(lot) <= now]
         for lot in sorted(passed, key=lambda lot: (book.expiry_of(lot), lot["sort"])):
             self.expire(book, lot, max(book.expiry_of(lot), since))
+        late = [lot for lot in book.lots if lot["pending"] and lot["available_at"] <= now]
+        for lot in sorted(late, key=lambda lot: (lot["available_at"], lot["sort"])):
+            book.begin(OWN, "activate", max(lot["available_at"], since), now)
+            orders.activate(book, lot)
 
     def expire(self, book, lot, time):
         points, date = lot["free"] + lot["pending"], book.expiry_of(lot)
