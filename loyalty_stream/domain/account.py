@@ -254,8 +254,6 @@ class Account(Struct, array_like=True, gc=False):
 
     reviews: dict[bytes, Review] = field(default_factory=dict)
     """Those that were granted points and not removed, by their business key (`reviews`)."""
-    active_since: int = 0
-    """Since when the customer has never been idle for the period, under expiry by inactivity."""
 
 
 def imbalance(account: Account) -> int:

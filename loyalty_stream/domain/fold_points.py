@@ -1,5 +1,6 @@
 """Folding what moves points: lots, holds, sums, and what orders keep of their grants and spendings."""
 
+from datetime import datetime
 from typing import Final, assert_never
 
 from loyalty_stream.domain import calendar, fold_campaigns, fold_rewards, identity, lots, orders
@@ -43,7 +44,7 @@ def granted(account: Account, data: PointGranted, at: int) -> None:
     if data.campaign_id is None and data.note is not None and isinstance(data.note, ReviewNote):
         key = identity.business_key("review", data.note.review_id)
         account.reviews[key] = Review(data.grant_id, points, at)
-    _was_active(account, 0 if data.all_expire_at is None else calendar.date_to_ms(data.all_expire_at), at)
+    _was_active(account, data.all_expire_at, at)
     if data.day is not None:
         count(account, data.day, "points", points)
     if data.command_id is not None:
@@ -83,21 +84,15 @@ def _keep(account: Account, order: Order | None, data: PointGranted, at: int) ->
     orders.save(account, order)
 
 
-def _was_active(account: Account, until: int, at: int) -> None:
-    """The customer has earned or spent: no points that live at `at` expire before `until` (inactivity), 0: as is."""
-    if until:
-        if at >= account.idle_until:
-            account.active_since = at
-        account.idle_until = until
+def _was_active(account: Account, all_expire_at: datetime | None, at: int) -> None:
+    """The customer has earned or spent: under expiry by inactivity no points expire before that date any more."""
+    if all_expire_at is not None:
+        until = account.idle_until = calendar.date_to_ms(all_expire_at)
         for lot in account.lots:
-            lot.expires_at = _moved(lot, until, at)
+            lot.expires_at = max(lot.expires_at, until)
         lots.sort(account.lots)
     if account.idle_until and at > account.active_at:
         account.active_at = at
-
-
-def _moved(lot: Lot, until: int, at: int) -> int:
-    return until if at < lot.expires_at < until else lot.expires_at
 
 
 def held(account: Account, data: PointHeld) -> None:
@@ -137,11 +132,10 @@ def redeemed(account: Account, data: PointRedeemed, at: int) -> None:
         hold = account.holds.pop(fold_rewards.hold_of(data.redemption_id), None)
     account.redeemed += data.points
     was_held = hold is not None and hold.state == "open"
-    until = 0 if data.all_expire_at is None else calendar.date_to_ms(data.all_expire_at)
     spent: list[Spent] = []
     for part in data.grants:
         lot = account.lots[lots.find(account.lots, part.grant_id)]
-        spent.append(Spent(part.grant_id, part.points, lot.earned_at, _moved(lot, until, at)))
+        spent.append(Spent(part.grant_id, part.points, lot.earned_at, lot.expires_at))
         if was_held:
             lots.move(account.lots, part.grant_id, free=0, held=-part.points)
         else:
@@ -150,7 +144,7 @@ def redeemed(account: Account, data: PointRedeemed, at: int) -> None:
         account.held -= data.points
     else:
         account.available -= data.points
-    _was_active(account, until, at)
+    _was_active(account, data.all_expire_at, at)
     if hold is not None:
         hold.taken = []
         hold.state = "confirmed" if data.order_id is None else "spent"

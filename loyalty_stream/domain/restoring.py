@@ -72,8 +72,8 @@ def _date(journal: Journal, rules: Rules, spent: Spent) -> int:
     """The date that the points had, or that their lot has got since then, as it can have only one."""
     account = journal.account
     date = max(spent.expires_at, _lot_date(account, spent.grant_id))
-    if rules.expiry.policy == "inactivity" and spent.expires_at > account.active_since:
-        date = max(date, account.idle_until)  # it would have moved with all others
+    if rules.expiry.policy == "inactivity":
+        date = max(date, account.idle_until)  # it is the date of all points
     if date <= journal.now and rules.refunds.restore_expired == "extend":
         return calendar.add(journal.now, rules.refunds.extend_by, rules.zone)
     return date

@@ -126,15 +126,19 @@ def test_what_has_expired_does_not_come_back_with_the_next_activity():
     assert dates(customer) == {"2026-03-15 10:00"}
 
 
-def test_held_points_whose_date_has_passed_are_not_saved_by_later_activity():
+def test_held_points_that_could_not_expire_get_the_date_of_the_next_activity():
     customer = Customer(by_inactivity(redemption=replace(REDEMPTION, hold_timeout_ms=10 * 86_400_000)))
     customer.when(order_paid("o-1", "2026-01-15 10:00"), hold_points("h-1", "2026-02-14 10:00", 100))
     customer.when(order_paid("o-2", "2026-02-16 10:00"))
-    assert dates(customer) == {"2026-02-15 10:00", "2026-03-16 10:00"}
-    assert brief(customer.when(release_hold("r-1", "2026-02-17 10:00", "h-1"))) == [
-        ("point-released", 100),
-        ("point-expired", 100),
-    ]
+    assert dates(customer) == {"2026-03-16 10:00"}
+    assert brief(customer.when(release_hold("r-1", "2026-02-17 10:00", "h-1"))) == [("point-released", 100)]
+
+
+def test_held_points_given_back_after_the_date_expire_at_once():
+    customer = Customer(by_inactivity(redemption=replace(REDEMPTION, hold_timeout_ms=10 * 86_400_000)))
+    customer.when(order_paid("o-1", "2026-01-15 10:00"), hold_points("h-1", "2026-02-14 10:00", 100))
+    made = customer.when(release_hold("r-1", "2026-02-17 10:00", "h-1"))
+    assert brief(made) == [("point-released", 100), ("point-expired", 100)]
 
 
 def test_a_date_that_moved_is_warned_of_anew():
@@ -169,30 +173,21 @@ def test_lots_of_one_date_are_spent_as_they_were_earned():
 
 
 @pytest.mark.parametrize(
-    ("second", "date"),
-    [
-        (
-            "2026-02-20 09:59",
-            "2026-03-20 09:59",
-        ),  # spent on 20 January: the customer was never idle for a month
-        ("2026-02-20 10:00", None),
-    ],
+    ("second", "expire"),
+    [("2026-02-01 10:00", False), ("2026-01-31 10:00", True), ("2026-01-21 10:00", True)],
 )
-def test_spent_points_come_back_with_the_date_of_all_others_unless_the_customer_was_idle(second, date):
-    customer = Customer(by_inactivity(retention_ms=800 * 86_400_000))
+def test_spent_points_come_back_with_the_date_of_all_others(second, expire):
+    customer = Customer(by_inactivity())
     customer.when(
         order_paid("o-1", "2026-01-15 10:00"),
         hold_points("h-1", "2026-01-20 10:00", 100),
         order_paid("o-2", "2026-01-20 10:00", 100, hold_id="h-1"),
         check_in("k-1", second),
     )
-    made = customer.when(cancellation("x-1", "2026-03-01 10:00", "o-2"))
-    if date is None:
-        assert brief(made) == [("point-restored", 100), ("point-expired", 100)]
-        assert dates(customer) == {"2026-03-20 10:00"}
-    else:
-        assert brief(made) == [("point-restored", 100)]
-        assert dates(customer) == {date}
+    customer.clock("2026-02-28 10:00")
+    made = customer.when(cancellation("x-1", "2026-02-28 10:00", "o-2"))
+    assert brief(made) == [("point-restored", 100), ("point-expired", 100)][: 2 if expire else 1]
+    assert dates(customer) == (set() if expire else {"2026-03-01 10:00"})
 
 
 # -- calendar year --------------------------------------------------------------------------------------
