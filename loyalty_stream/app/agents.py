@@ -3,10 +3,10 @@
 An agent's event is a batch of one partition's raw records; it hands it to the task that owns the partition.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from loyalty_stream.app.settings import Settings
+from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.engine.log import Batch
 from loyalty_stream.engine.tasks import Tasks
 from loyalty_stream.engine.transport import RawSchema
@@ -50,11 +50,6 @@ def declare(app: Any, settings: Settings, tasks: Tasks) -> None:
         async for batch in batches:
             tasks.deliver(batch)
 
-    @app.agent(topic("points-events"))
-    async def points_events(batches: Batches) -> None:
-        async for batch in batches:
-            tasks.deliver(batch)
-
     @app.agent(topic("points-commands"))
     async def points_commands(batches: Batches) -> None:
         async for batch in batches:
@@ -64,3 +59,18 @@ def declare(app: Any, settings: Settings, tasks: Tasks) -> None:
     async def campaigns(batches: Batches) -> None:
         async for batch in batches:
             tasks.deliver(batch)
+
+    facts = {settings.topic(kind) for kind in INPUTS}
+    for name in tasks.topics:  # what the stages say to each other
+        if name not in facts:
+            app.agent(app.topic(name, schema=RawSchema(), acks=False), name=f"between-stages.{name}")(
+                _deliver_to(tasks)
+            )
+
+
+def _deliver_to(tasks: Tasks) -> Callable[[Batches], Coroutine[Any, Any, None]]:
+    async def deliver(batches: Batches) -> None:
+        async for batch in batches:
+            tasks.deliver(batch)
+
+    return deliver

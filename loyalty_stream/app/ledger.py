@@ -10,19 +10,30 @@ from typing import Final, get_args
 
 from loyalty_stream import __version__
 from loyalty_stream.app.campaign_topic import LiveRules, read
+from loyalty_stream.app.draw_owner import refuse_seed
+from loyalty_stream.app.outbox import TELLING_NOTES, Outbox
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.app.start_slices import TIMER, CampaignStarts, ProgressCodec
-from loyalty_stream.domain import campaign_starts, decide, expiry, purchase, referral, refunds
+from loyalty_stream.domain import (
+    calendar,
+    campaign_starts,
+    decide,
+    draws,
+    expiry,
+    purchase,
+    referral,
+    refunds,
+)
 from loyalty_stream.domain.account import Account, imbalance
-from loyalty_stream.domain.announcements import Announcement
+from loyalty_stream.domain.announcements import Announcement, DrawSeedRevealed
 from loyalty_stream.domain.calendar import DAY_MS
 from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, Cause, DroppedNote, PointEvent, ReferralNote
 from loyalty_stream.domain.facts import (
     MAX_AMOUNT,
+    Answer,
     Fact,
     GrantPoints,
     Incoming,
-    NotYet,
     OrderPaid,
     OrderRefunded,
 )
@@ -31,7 +42,7 @@ from loyalty_stream.engine.log import NO_HEADERS, Record
 from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
 from loyalty_stream.engine.table import Codec
 from loyalty_stream.engine.timers import NEVER, Timers
-from loyalty_stream.wire import account_codec, own_commands, point_events
+from loyalty_stream.wire import account_codec, allocations, own_commands, point_events
 from loyalty_stream.wire import decode as wire
 from loyalty_stream.wire.dead_letter import Place, dead_letter
 from loyalty_stream.wire.partitioning import partition_of
@@ -50,9 +61,6 @@ _MOVES_POINTS: Final = frozenset(
 )
 NO_OFFSET: Final = -1
 """Of a dead letter whose record had been applied, as waiting, before it proved wrong."""
-_NOT_YET: Final = frozenset(get_args(NotYet))
-
-
 OWN_COMMANDS: Final = frozenset({GrantPoints})
 """What the ledger itself puts on its input topics; it has been checked, and is never too old: nobody sends it again."""
 
@@ -128,6 +136,8 @@ class LedgerStage:
         self.dead_letters_topic = settings.topic("dead-letters")
         self.commands_topic = settings.topic("points-commands")
         self.campaigns_topic = settings.topic("campaigns")
+        self.answers_topic = settings.topic("allocation-answers")
+        self.settings = settings
         self.changelog = settings.changelog
         self.starts_changelog = settings.campaign_starts
         self.slice_accounts = SLICE_ACCOUNTS
@@ -136,7 +146,7 @@ class LedgerStage:
 
     @property
     def inputs(self) -> Sequence[str]:
-        return tuple(self.kinds)
+        return (*self.kinds, self.answers_topic)
 
     @property
     def broadcasts(self) -> Sequence[str]:
@@ -176,6 +186,11 @@ class LedgerProcessor:
         self._emit = context.output(stage.events_topic)
         self._context = context
         self._dead = context.output(stage.dead_letters_topic)
+        self._answers_topic = stage.answers_topic
+        self._outbox = Outbox(stage.settings, stage.partitions, context)
+        self._draw_ends: list[tuple[int, str]] = []
+        self._next_draw_end = NEVER
+        """Nothing is to be told to owners of draws before the time reaches it."""
         self._timers = Timers()
         self._starts = CampaignStarts(context.side_tables[stage.starts_changelog])
         self._counts = Counts()
@@ -189,8 +204,11 @@ class LedgerProcessor:
                 self._timers.schedule(key, due)
         self._starts.restored()
         self._starts.schedule(self._rules.book, self._timers)
+        self._watch_draws()
 
     def decode(self, topic: str, record: Record) -> Decoded:
+        if topic == self._answers_topic:
+            return _decode_answer(record)
         decoded = wire.decode(self._kinds[topic], record.key, record.value, record.timestamp)
         if isinstance(decoded, wire.Decoded):
             return decoded.at_ms, decoded
@@ -209,7 +227,7 @@ class LedgerProcessor:
         key = record.key
         assert key is not None  # the decoder has compared it with the subject
         entry: Entry | None = self._table.get(key)
-        if (unfit := self._unfit(key, entry, event)) is not None:
+        if topic != self._answers_topic and (unfit := self._unfit(key, entry, event)) is not None:
             self._set_aside(topic, record, *unfit)
             return
         at = event.at_ms
@@ -218,7 +236,7 @@ class LedgerProcessor:
             entry = Entry(Account(), NEVER)
         elif entry.scheduled is None:
             entry.scheduled = self._next_due(entry)
-        fact: Incoming = event.fact  # type: ignore[assignment]  # `_unfit` has let no other through
+        fact: Incoming | Answer = event.fact  # type: ignore[assignment]  # `_unfit` has let no other through
         if fact.__class__ is OrderRefunded and (why := self._beyond(entry, fact)) is not None:
             self._set_aside(topic, record, Reason.REFUSED_REFUND, why)
             return
@@ -250,6 +268,8 @@ class LedgerProcessor:
                     f"what falls due for customer {key.decode()} at {due} ms: {error!r}"
                 ) from error
         self.time = max(self.time, time)
+        if self._next_draw_end <= self.time:
+            self._tell_draw_ends()
 
     def proceed(self) -> bool:
         """Tell the next accounts of a campaign's start."""
@@ -291,16 +311,33 @@ class LedgerProcessor:
             if self._timers.earliest <= time:
                 self.advance(time)
             self.time = time
+            if self._next_draw_end <= time:
+                self._tell_draw_ends()
 
     def _learn(self) -> None:
         self._rules = self._live_rules.current
         self._behind = False
         self._starts.schedule(self._rules.book, self._timers)
+        self._watch_draws()
+
+    def _watch_draws(self) -> None:
+        """Owners are told again of ends that have passed: they may be later than what was told before."""
+        self._draw_ends = draws.ends(self._rules.book)
+        self._tell_draw_ends()
+
+    def _tell_draw_ends(self) -> None:
+        """Whoever entered before the end has been told of; whoever comes now enters no more."""
+        ends = self._draw_ends
+        while ends and ends[0][0] <= self.time:
+            self._outbox.tell_time(ends.pop(0)[1], self.time)
+        self._next_draw_end = ends[0][0] if ends else NEVER
 
     def _announced(self, topic: str, record: Record, event: wire.Decoded) -> None:
         """An announcement in its own partition's turn. What it says was heard from all partitions already."""
         fact: Announcement = event.fact  # type: ignore[assignment]  # asked before
         said = read(fact, self._stage.rules)
+        if isinstance(said, DrawSeedRevealed) and (why := refuse_seed(said, self._rules)) is not None:
+            said = (Reason.REFUSED_SEED, why)
         if isinstance(said, tuple):
             self._set_aside(topic, record, *said)
             return
@@ -326,11 +363,6 @@ class LedgerProcessor:
             lines = fact.data.lines
             if len(lines) > 1 and sum([line.amount for line in lines]) > MAX_AMOUNT:
                 return Reason.AMOUNT_TOO_LARGE, f"`$.data.lines`: together over {MAX_AMOUNT} minor units"
-        elif fact.__class__ in _NOT_YET:
-            return (
-                Reason.NOT_SUPPORTED_YET,
-                f"version {__version__} does not act on it; send it again to one that does",
-            )
         if fact.source == SOURCE:
             if fact.__class__ in OWN_COMMANDS:
                 return None
@@ -380,6 +412,8 @@ class LedgerProcessor:
             due = expiry.falls_due_after(data, rules)
             if data.note is not None and isinstance(data.note, ReferralNote):
                 self._reward_referrer(event, data.note)
+            if data.note.__class__ in TELLING_NOTES or kind == "draw-entered":
+                self._outbox.tell(event)
             if due < sooner:  # noqa: PLR1730 - min() costs a call on the hot path
                 sooner = due
             if kind in _MOVES_POINTS:
@@ -449,3 +483,13 @@ class LedgerProcessor:
         entry.scheduled = NEVER  # its timer has just been taken out
         events = expiry.settle_at(entry.account, key.decode(), self._rules, due)
         self._record(key, entry, events)
+
+
+def _decode_answer(record: Record) -> Decoded:
+    """What another stage of ours says, which nobody else may."""
+    try:
+        answer = allocations.decode_answer(record.value)
+    except allocations.UnreadableError as error:
+        return 0, wire.Refused(Reason.MALFORMED, str(error))
+    at = calendar.to_ms(answer.time)
+    return at, wire.Decoded(answer, at)

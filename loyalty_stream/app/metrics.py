@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from loyalty_stream import __version__
+from loyalty_stream.app.allocation import AllocationSink
 from loyalty_stream.app.ledger import Counts, CountSink
 from loyalty_stream.app.notification_stage import NotificationSink
 from loyalty_stream.domain.facts import Fact
@@ -23,7 +24,7 @@ _RECORDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000)
 TaskView = Callable[[], Mapping[tuple[str, int], PartitionTask]]
 
 
-class Metrics(CountSink, NotificationSink):
+class Metrics(CountSink, AllocationSink, NotificationSink):
     """Observer of the engine and sink of the ledger's counts. `text` is what `/metrics` answers."""
 
     def __init__(self, guarantee: Guarantee, wall_ms: Callable[[], int]) -> None:
@@ -50,6 +51,15 @@ class Metrics(CountSink, NotificationSink):
             "Notifications sent, by kind; suppressed: kept back by the daily cap, or told before",
             ["kind"],
             registry=r,
+        )
+        self._allocated = Counter(
+            "loyalty_allocations",
+            "Requests for stock and budgets, by outcome; cut: less than asked, repeated: answered before",
+            ["outcome"],
+            registry=r,
+        )
+        self._left = Gauge(
+            "loyalty_allocation_left", "What is left of a stock or a budget", ["resource"], registry=r
         )
         self._violations = Counter(
             "loyalty_invariant_violations",
@@ -117,6 +127,12 @@ class Metrics(CountSink, NotificationSink):
                 metric.labels(label).inc(count)
         self._duplicates.inc(counts.duplicates)
         self._unmatched.inc(counts.unmatched)
+
+    def allocated(self, answers: Mapping[str, int], left: Mapping[str, int]) -> None:
+        for outcome, count in answers.items():
+            self._allocated.labels(outcome).inc(count)
+        for resource, quantity in left.items():
+            self._left.labels(resource).set(quantity)
 
     def notified(self, counts: Mapping[str, int]) -> None:
         for kind, count in counts.items():

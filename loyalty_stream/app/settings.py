@@ -22,6 +22,9 @@ INPUTS = (
 )
 """The input topics of the ledger by kind (EVENTS.md); all have the same number of partitions."""
 
+ALLOCATIONS = ("allocation-requests", "allocation-answers")
+"""By which the ledger asks owners of limited things and hears from them; nobody else writes there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -12,6 +12,8 @@ from typing import Any, BinaryIO, Final, NamedTuple, TextIO
 import msgspec
 from msgspec import Struct
 
+from loyalty_stream.app.allocation import AllocationSink, AllocationStage
+from loyalty_stream.app.by_hand import Line, Network, StageByHand
 from loyalty_stream.app.ledger import ALL_AT_ONCE, CountSink, Entry, LedgerStage
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import tiers
@@ -20,9 +22,7 @@ from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.domain.facts import Moment
 from loyalty_stream.domain.rules import Rules
-from loyalty_stream.engine.log import NO_HEADERS, Headers
-from loyalty_stream.engine.stage import Context, TimerFailedError, side_tables_in_memory
-from loyalty_stream.engine.table import Table
+from loyalty_stream.engine.stage import TimerFailedError
 from loyalty_stream.programme import ProgrammeError, compile_rules, load_programme, not_at_work
 from loyalty_stream.wire import decode as wire
 from loyalty_stream.wire.dead_letter import verdict
@@ -118,17 +118,21 @@ def simulate(
 
 
 class Simulation:
-    """One partition of the ledger, fed by hand. Its clock is the latest `time` of the lines it has applied."""
+    """One partition of the ledger and of what it asks, by hand. Its clock is the latest `time` of the lines applied."""
 
     def __init__(self, rules: Rules) -> None:
-        self._stage = LedgerStage(Settings(), rules, 1, CountSink())
+        settings = Settings()
+        self._stage = LedgerStage(settings, rules, 1, CountSink())
         self._stage.slice_accounts = (
             ALL_AT_ONCE  # what falls due is done before the line that brings it about
         )
+        self._ledger = StageByHand(self._stage, CACHED_ACCOUNTS)
+        owner = AllocationStage(settings, rules, 1, AllocationSink())
+        self._stages = (self._ledger, StageByHand(owner, CACHED_ACCOUNTS))
+        self._network = Network(self._stages)
         self._since_stored: list[_Step] = []
-        self._announced: list[_Line] = []
+        self._announced: list[Line] = []
         """What every processor hears, of before `store`."""
-        self._start(Table(LedgerStage.codec, CACHED_ACCOUNTS), side_tables_in_memory(self._stage), time=0)
 
     def apply(self, number: int, line: bytes) -> tuple[list[bytes], BadLine | None]:
         """The events of what falls due before the line and of the line, as JSON; and why it is bad, if it is.
@@ -149,87 +153,62 @@ class Simulation:
 
     def store(self) -> None:
         """Put touched accounts back as bytes, so that memory holds few decoded ones."""
-        for table in (self._table, *self._side_tables.values()):
-            table.committed(table.changes())
-        self._processor.committed()
+        for each in self._stages:
+            each.store()
         self._announced += [step.line for step in self._since_stored if _is_announcement(step)]
         self._since_stored.clear()
-        self._stored_time = self._processor.time
 
     def balances(self) -> Iterator[bytes]:
         """One JSON object for every customer who has an account, in the order of their ids."""
         self.store()
-        for key in sorted(key for key, _ in self._table.committed_items()):
-            entry: Entry = self._table.get(key)
+        table = self._ledger.table
+        for key in sorted(key for key, _ in table.committed_items()):
+            entry: Entry = table.get(key)
             yield _encode(_balance(key.decode(), entry.account, self._stage.rules))
-
-    def _start(self, table: Table, side_tables: dict[str, Table], time: int) -> None:
-        self._table, self._side_tables = table, side_tables
-        self._context = Context(0, table, side_tables)
-        self._processor = self._stage.processor(self._context)
-        self._processor.time = self._stored_time = time
-        self._processor.restored()
-        for line in self._announced:
-            self._processor.heard("", line)
 
     def _read(self, number: int, line: bytes) -> "_Step | BadLine":
         event = wire.decode_line(line)
         if isinstance(event, wire.Decoded):
-            return _Step(_Line(number, event.fact.subject.encode(), line), event)
+            return _Step(Line(number, event.fact.subject.encode(), line), event)
         return (_read_clock(number, line) if _is_clock(line) else None) or _Step(
-            _Line(number, None, line), event
+            Line(number, None, line), event
         )
 
     def _do(self, step: "_Step") -> None:
+        ledger = self._ledger.processor
         if isinstance(step.event, int):
-            self._processor.advance(step.event)
+            ledger.advance(step.event)
         else:
             if _is_announcement(step):
-                self._processor.heard("", step.line)
-            self._processor.process("", step.line, step.event)
-        self._follow_up(step.line.offset)
-
-    def _follow_up(self, number: int) -> None:
-        """Do what the line has set off in other accounts, and what that sets off, before the next line."""
-        done = 0
-        while True:
-            commands = [
-                output
-                for topic, _, outputs in self._context.written()
-                if topic == self._stage.commands_topic
-                for output in outputs
-            ]
-            if done == len(commands):
-                return
-            for key, value, _ in commands[done:]:
-                line = _Line(number, key, value)
-                self._processor.process("", line, wire.decode_line(value or b""))
-            done = len(commands)
+                self._network.heard(self._stage.campaigns_topic, step.line)
+            ledger.process("", step.line, step.event)
+        self._network.settle(step.line.offset)
 
     def _collect(self, number: int) -> tuple[list[bytes], BadLine | None]:
         events: list[bytes] = []
         bad = None
-        for topic, _, outputs in self._context.written():
-            if topic == self._stage.events_topic:
-                events = [value for _, value, _ in outputs if value is not None]
-            elif topic == self._stage.dead_letters_topic:
-                said = verdict(outputs[0][2])
-                bad = BadLine(number, said.reason, said.message)
-        self._context.clear()
+        for each in self._stages:
+            for topic, _, outputs in each.context.written():
+                if topic == self._stage.events_topic:
+                    events = [value for _, value, _ in outputs if value is not None]
+                elif topic == self._stage.dead_letters_topic:
+                    said = verdict(outputs[0][2])
+                    bad = BadLine(number, said.reason, said.message)
+        self._network.clear()
         return events, bad
 
     def _go_back(self, failed: "_Step", error: Exception) -> None:
         """Applying a line raised, and may have left accounts half changed: do the lines since `store` again."""
-        table, side_tables = Table(LedgerStage.codec, CACHED_ACCOUNTS), side_tables_in_memory(self._stage)
-        table.restore_all(list(self._table.committed_items()))
-        for topic, side in self._side_tables.items():
-            side_tables[topic].restore_all(list(side.committed_items()))
-        self._start(table, side_tables, self._stored_time)
+        self._network.clear()
+        for each in self._stages:
+            each.go_back()
+        for line in self._announced:
+            self._network.heard(self._stage.campaigns_topic, line)
         self._since_stored.pop()
         for step in self._since_stored:
             self._do(step)
-        self._context.clear()
-        self._processor.refuse("", failed.line, f"applying it raised {error!r}")
+        self._network.clear()
+        self._ledger.processor.refuse("", failed.line, f"applying it raised {error!r}")
 
 
 def _balance(customer: str, account: Account, rules: Rules) -> dict[str, str | int | None]:
@@ -251,20 +230,10 @@ def _balance(customer: str, account: Account, rules: Rules) -> dict[str, str | i
 # -- one line -------------------------------------------------------------------------------------------
 
 
-class _Line(NamedTuple):
-    """A line as a record: no broker has stamped it."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int | None = None
-    headers: Headers = NO_HEADERS
-
-
 class _Step(NamedTuple):
     """A line, and what it says: an event, why it is none, or an instant (ms) to move the clock to."""
 
-    line: _Line
+    line: Line
     event: wire.Decoded | wire.Refused | int
 
 
@@ -304,7 +273,7 @@ def _read_clock(number: int, line: bytes) -> _Step | BadLine:
         return BadLine(number, Reason.TIME_BEFORE_2000, "`$.time`: before the year 2000")
     if at >= YEAR_3000_MS:
         return BadLine(number, Reason.TIME_IN_FUTURE, "`$.time`: in the year 3000 or later")
-    return _Step(_Line(number, None, line), at)
+    return _Step(Line(number, None, line), at)
 
 
 # -- streams --------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
-from loyalty_stream.app.settings import INPUTS, Settings
+from loyalty_stream.app.settings import ALLOCATIONS, INPUTS, Settings
 
 _FOREVER = "-1"
 _DAY = str(86_400_000)
@@ -56,6 +56,12 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
         "retention.ms": str(30 * 86_400_000),
         "max.message.bytes": _OUTPUT_BYTES,
     }
+    # Read at once, and again only when a stage was down for so long.
+    asked = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(30 * 86_400_000),
+        "max.message.bytes": _OUTPUT_BYTES,
+    }
     dead = {
         "cleanup.policy": "delete",
         "retention.ms": str(90 * 86_400_000),
@@ -70,7 +76,9 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
     plans.append(TopicPlan(settings.topic("notifications"), partitions, told))
     # Needed by [privacy] subject = "pseudonym" only, and empty without it.
     plans.append(TopicPlan(settings.topic("identities"), partitions, tables))
+    plans += [TopicPlan(settings.topic(kind), partitions, asked) for kind in ALLOCATIONS]
     plans.append(TopicPlan(settings.changelog, partitions, tables))
+    plans.append(TopicPlan(settings.changelog_of("allocation"), partitions, tables))
     plans.append(TopicPlan(settings.changelog_of("notifications"), partitions, tables))
     plans.append(TopicPlan(settings.campaign_starts, partitions, tables))
     # Faust elects a leader on this one; with topic creation forbidden it must be there beforehand.

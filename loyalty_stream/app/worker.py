@@ -14,11 +14,12 @@ from typing import Any
 import faust
 
 from loyalty_stream.app import agents, guarantee, topics, web
+from loyalty_stream.app.allocation import AllocationStage
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.metrics import Metrics
 from loyalty_stream.app.notification_stage import NotificationStage
 from loyalty_stream.app.pseudonyms import ledger_stage
-from loyalty_stream.app.settings import INPUTS, Settings
+from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.broadcast import KafkaBroadcast
 from loyalty_stream.engine.kafka_log import KafkaLog, KafkaSettings
@@ -53,9 +54,8 @@ class Worker:
 async def partitions_of(settings: Settings) -> int:
     """The common number of partitions; CannotStartError where topics are missing or differ."""
     counts = await topics.partition_counts(settings)
-    outputs = ("points-events", "notifications", "dead-letters", "identities")
-    needed = [settings.topic(kind) for kind in (*INPUTS, *outputs)]
-    needed += [settings.changelog, settings.campaign_starts, settings.changelog_of("notifications")]
+    leader = topics.leader_topic(settings)
+    needed = [each.name for each in topics.plan(settings, 1) if each.name != leader]
     if missing := [name for name in needed if name not in counts]:
         raise CannotStartError(
             f"topics are missing on {settings.bootstrap_servers}: {', '.join(missing)}. "
@@ -79,6 +79,7 @@ def build(
     metrics = Metrics(guaranteed, wall_ms)
     stages: list[Stage] = [
         ledger_stage(settings, rules, partitions, metrics),
+        AllocationStage(settings, rules, partitions, metrics),
         NotificationStage(settings, rules, metrics),
     ]
     group = FaustGroup(app, kafka)
@@ -93,7 +94,8 @@ def build(
         clock=settings.clock,
         wall_ms=wall_ms,
     )
-    broadcast = KafkaBroadcast(kafka, stages[0].broadcasts, partitions)
+    broadcasts = dict.fromkeys(topic for stage in stages for topic in stage.broadcasts)
+    broadcast = KafkaBroadcast(kafka, tuple(broadcasts), partitions)
     tasks = Tasks(stages, make_log, options, metrics, broadcast)
     metrics.watch(tasks.all)
     app.transport = BatchTransport(app.conf.broker_consumer, app, kafka, tasks)

@@ -3,7 +3,7 @@
 It must not know which campaigns count (`campaign_matching`), nor how a budget is shared out (`campaign_budget`).
 """
 
-from loyalty_stream.domain import campaign_budget, campaign_matching, rewards
+from loyalty_stream.domain import campaign_budget, campaign_matching, draws, rewards
 from loyalty_stream.domain.campaign_matching import Choice, Match
 from loyalty_stream.domain.campaign_terms import Trigger
 from loyalty_stream.domain.events import AwardNote, CampaignGrant
@@ -61,6 +61,8 @@ def _give(journal: Journal, rules: Rules, match: Match, order_id: str | None) ->
             scope=match.scope if kept else (),
         ),
     )
+    if award.draw_entries:
+        draws.enter_awarded(journal, rules, campaign.id, match.awards * award.draw_entries)
     if award.points:
         steps = None
         if order_id is not None and not accumulated:

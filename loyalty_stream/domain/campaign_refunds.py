@@ -6,7 +6,7 @@ much was refunded, nor from which lots points are taken.
 
 from msgspec import Struct
 
-from loyalty_stream.domain import calendar, fold_campaigns, orders, revoking
+from loyalty_stream.domain import calendar, draws, fold_campaigns, orders, revoking
 from loyalty_stream.domain.account import Counted, Order
 from loyalty_stream.domain.events import AwardWithdrawnNote, Revoked
 from loyalty_stream.domain.journal import Journal
@@ -17,6 +17,8 @@ class _Held(Struct, frozen=True):
     """The awards that came with an order, and what the account has of them."""
 
     order_id: str
+    stem: str
+    """The order's."""
     campaign_id: str
     minimum: int
     awards: int
@@ -78,11 +80,17 @@ def settle(journal: Journal, rules: Rules, order_id: str, campaign_id: str) -> N
 
 def _withdraw(journal: Journal, rules: Rules, held: _Held, awards: int) -> None:
     """Take awards back. A gift stays once it is given, and so do entries once their draw is closed, and count."""
-    if not held.points and not (held.entries and _draw_is_open(journal, rules, held.campaign_id)):
+    if not held.points and not (held.entries and draws.is_open(rules.book, held.campaign_id, journal.now)):
         return
-    journal.remember(
-        "award-withdrawn", AwardWithdrawnNote(held.campaign_id, held.order_id, awards, held.entries)
+    entries = range((held.awards - awards) * held.entries + 1, held.awards * held.entries + 1)
+    note = AwardWithdrawnNote(
+        held.campaign_id,
+        held.order_id,
+        awards,
+        held.entries,
+        tuple([draws.entry_id(held.stem, held.campaign_id, number) for number in entries]),
     )
+    journal.remember("award-withdrawn", note)
     _revoke(journal, rules, held, awards)
 
 
@@ -110,6 +118,7 @@ def _held(order: Order, each: Counted) -> _Held:
         if earned.kind == kind and earned.exact is None and not earned.steps:
             return _Held(
                 each.order_id,
+                order.stem,
                 each.campaign_id,
                 each.minimum,
                 each.awards,
@@ -120,9 +129,6 @@ def _held(order: Order, each: Counted) -> _Held:
                 earned.revoked,
                 earned.earned_at or order.paid_at,
             )
-    return _Held(each.order_id, each.campaign_id, each.minimum, each.awards, each.points, each.entries)
-
-
-def _draw_is_open(journal: Journal, rules: Rules, campaign_id: str) -> bool:
-    campaign = rules.book.version_at(campaign_id, journal.at)
-    return campaign is not None and journal.at < campaign.ends_at_ms
+    return _Held(
+        each.order_id, order.stem, each.campaign_id, each.minimum, each.awards, each.points, each.entries
+    )

@@ -13,6 +13,7 @@ from loyalty_stream.domain import (
     campaign_answers,
     check_ins,
     completion,
+    draws,
     erasure,
     expiry,
     holds,
@@ -41,10 +42,13 @@ from loyalty_stream.domain.facts import (
     AdjustPoints,
     AllocationAnswered,
     Answer,
+    CancelRedemption,
     CheckedIn,
     ConfirmHold,
     CustomerRegistered,
     CustomerUpdated,
+    EnterDraw,
+    EntryWon,
     EraseCustomer,
     Fact,
     GamePlayed,
@@ -125,7 +129,7 @@ def apply(
     return events
 
 
-def _decide(journal: Journal, fact: Incoming | Answer, rules: Rules) -> list[PointEvent]:  # noqa: C901, PLR0912 - one case for each type
+def _decide(journal: Journal, fact: Incoming | Answer, rules: Rules) -> list[PointEvent]:  # noqa: C901, PLR0912, PLR0915 - one case for each type
     if journal.account.erased_at:
         return erasure.refuse(journal, fact)
     match fact:
@@ -174,6 +178,12 @@ def _decide(journal: Journal, fact: Incoming | Answer, rules: Rules) -> list[Poi
             refunds.decide_order_cancelled(journal, fact, rules)
         case ReviewRemoved():
             reviews.decide_review_removed(journal, fact, rules)
+        case CancelRedemption():
+            rewards.decide_cancel_redemption(journal, fact, rules)
+        case EnterDraw():
+            draws.decide_enter_draw(journal, fact, rules)
+        case EntryWon():
+            draws.decide_entry_won(journal, fact, rules)
         case AllocationAnswered():
             _decide_answered(journal, fact, rules)
         case _:

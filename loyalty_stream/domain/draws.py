@@ -1,44 +1,139 @@
-"""Draws that anybody can check: a seed that was committed to, and the entries with the smallest HMAC under it.
+"""Entering a campaign's draw, by command or by an award, and what winning gives (DOMAIN.md, Draws).
 
-It must not know who may enter, nor how entries are collected (DOMAIN.md, Draws).
+It must not know how entries are collected and winners drawn; `draw_winners` and the draw's owner do.
 """
 
-import hmac
-from collections.abc import Iterable, Sequence
-from hashlib import sha256
-from typing import NamedTuple
+from typing import Literal, TypeAlias
 
-from loyalty_stream.domain.rules import Prize
+from msgspec import Struct
 
+from loyalty_stream.domain import campaign_matching, identity, lots, rewards
+from loyalty_stream.domain.campaign_book import CampaignBook
+from loyalty_stream.domain.campaign_terms import Campaign, Prize
+from loyalty_stream.domain.events import (
+    AwardNote,
+    CommandRejected,
+    DrawEntered,
+    DrawWon,
+    KeyNote,
+    PointRedeemed,
+)
+from loyalty_stream.domain.facts import EnterDraw, EntryWon
+from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.rules import Rules
 
-class Winner(NamedTuple):
-    """An entry that won; `proof` is its HMAC in hex, by which all entries are ranked."""
-
-    entry_id: str
-    prize: str
-    proof: str
-
-
-def commitment(seed: str) -> str:
-    """What is published before the campaign starts: the SHA-256 of the seed's UTF-8 bytes, in hex."""
-    return sha256(seed.encode()).hexdigest()
-
-
-def matches(seed: str, seed_commitment: str) -> bool:
-    """Whether this is the seed that was committed to."""
-    return hmac.compare_digest(commitment(seed), seed_commitment)
+Code: TypeAlias = Literal[
+    "insufficient_points", "limit_reached", "not_eligible", "draw_closed", "unknown_campaign"
+]
 
 
-def proof(seed: str, entry_id: str) -> str:
-    """HMAC-SHA256 of the entry's id under the seed, both as UTF-8, in hex."""
-    return hmac.new(seed.encode(), entry_id.encode(), sha256).hexdigest()
+class Terms(Struct, frozen=True):
+    """How a campaign's draw is held: what was told before the campaign started, until its latest end."""
+
+    prizes: tuple[Prize, ...]
+    seed_commitment: str
+    ends_at_ms: int
 
 
-def winners(prizes: Sequence[Prize], entry_ids: Iterable[str], seed: str) -> list[Winner]:
-    """The winners by rising proof: the first entries win the first prize, and so on down the list.
+def terms(book: CampaignBook, campaign_id: str) -> Terms | None:
+    """The terms of the campaign's draw; None: it has none.
 
-    With fewer entries than prizes all of them win; an entry that is named twice is one.
+    Prizes and commitment are those of the last version that was at work before the campaign's start (or else of
+    the first one): nobody can change them once entries come in. A withdrawn campaign's entries still take part.
     """
-    ranked = sorted((proof(seed, entry_id), entry_id) for entry_id in set(entry_ids))
-    won = [prize.id for prize in prizes for _ in range(prize.winners)]
-    return [Winner(entry_id, prize, mark) for (mark, entry_id), prize in zip(ranked, won, strict=False)]
+    versions = [
+        version
+        for version in book.versions.get(campaign_id, ())
+        if isinstance(version, Campaign) and version.draw is not None
+    ]
+    if not versions:
+        return None
+    before = [version for version in versions if version.effective_at_ms <= version.starts_at_ms]
+    draw = (before[-1] if before else versions[0]).draw
+    assert draw is not None  # chosen so
+    return Terms(draw.prizes, draw.seed_commitment, versions[-1].ends_at_ms)
+
+
+def ends(book: CampaignBook) -> list[tuple[int, str]]:
+    """When the draws of all campaigns close, in ms, in order."""
+    known = [(terms(book, campaign_id), campaign_id) for campaign_id in book.versions]
+    return sorted((each.ends_at_ms, campaign_id) for each, campaign_id in known if each is not None)
+
+
+def is_open(book: CampaignBook, campaign_id: str, now: int) -> bool:
+    """Whether entries still come in and go, at the time `now` (ms) of their partition."""
+    of_draw = terms(book, campaign_id)
+    return of_draw is not None and now < of_draw.ends_at_ms
+
+
+def entry_id(stem: str, campaign_id: str, number: int) -> str:
+    """The entry, counted from 1, that a campaign awards for a cause whose events' ids begin with `stem`."""
+    return f"{stem}.{campaign_id}.{number}"
+
+
+def decide_enter_draw(journal: Journal, fact: EnterDraw, rules: Rules) -> None:
+    """Spend what an entry costs and enter; or say why not. An entry that is known already changes nothing."""
+    data = fact.data
+    account = journal.account
+    if identity.remembers(account.keys, identity.business_key("entry", data.campaign_id, data.entry_id)):
+        journal.remember("key", KeyNote())
+        return
+    campaign = rules.book.version_at(data.campaign_id, journal.at)
+    refused = _refusal(journal, rules, data.campaign_id, campaign)
+    if refused is not None:
+        code, message = refused
+        journal.record(
+            CommandRejected(command="enter-draw", command_id=data.entry_id, code=code, message=message)
+        )
+        return
+    assert campaign is not None  # or it would be refused
+    assert campaign.draw is not None
+    journal.remember("award", AwardNote(campaign_id=campaign.id, version=campaign.version))
+    cost = campaign.draw.entry_cost
+    if cost:
+        taken = lots.in_spending_order(account.lots, cost, journal.now)
+        journal.record(PointRedeemed(points=cost, grants=taken, entry_id=data.entry_id))
+    journal.record(DrawEntered(entry_id=data.entry_id, campaign_id=campaign.id))
+
+
+def enter_awarded(journal: Journal, rules: Rules, campaign_id: str, entries: int) -> None:
+    """Enter a draw as a campaign's award. Once the draw is closed here, an entry cannot take part any more."""
+    if is_open(rules.book, campaign_id, journal.now):
+        for number in range(1, entries + 1):
+            journal.record(
+                DrawEntered(entry_id=entry_id(journal.stem, campaign_id, number), campaign_id=campaign_id)
+            )
+
+
+def decide_entry_won(journal: Journal, fact: EntryWon, rules: Rules) -> None:
+    """The entry has won: tell it, and give the prize where it is a reward of the programme. Once."""
+    data = fact.data
+    keys = journal.account.keys
+    if identity.remembers(keys, identity.business_key("draw-won", data.campaign_id, data.entry_id)):
+        return
+    if not identity.remembers(keys, identity.business_key("entry", data.campaign_id, data.entry_id)):
+        return  # the account was erased and begun anew: it has no such entry
+    journal.record(
+        DrawWon(entry_id=data.entry_id, campaign_id=data.campaign_id, prize=data.prize, proof=data.proof)
+    )
+    rewards.give(journal, rules, data.prize, 1, data.campaign_id)
+
+
+def _refusal(
+    journal: Journal, rules: Rules, campaign_id: str, campaign: Campaign | None
+) -> tuple[Code, str] | None:
+    """The first check that fails, in the order of DOMAIN.md's list, and what it saw."""
+    account = journal.account
+    of_draw = terms(rules.book, campaign_id)
+    if campaign is None or campaign.draw is None or of_draw is None:
+        return "unknown_campaign", f"no campaign {campaign_id} has a draw at this time"
+    cost = campaign.draw.entry_cost
+    if cost > account.available:
+        return "insufficient_points", f"an entry costs {cost} points, {account.available} are available"
+    if campaign_matching.left_of_limit(account, campaign) == 0:
+        return "limit_reached", f"at most {campaign.per_customer_limit} for each customer"
+    if not campaign_matching.in_audience(campaign.audience, account, rules):
+        return "not_eligible", f"campaign {campaign_id} is for others"
+    if not campaign.starts_at_ms <= journal.at < campaign.ends_at_ms or journal.now >= of_draw.ends_at_ms:
+        return "draw_closed", f"the draw of campaign {campaign_id} is not open at this time"
+    return None

@@ -232,8 +232,9 @@ class AwardWithdrawnNote(
     order_id: str
     awards: int
     entries: int = 0
-    """Of one award, as is the gift."""
-    gift: str | None = None
+    """Of one award."""
+    entry_ids: tuple[str, ...] = ()
+    """The entries to the campaign's draw that take part no longer."""
 
 
 class ErasedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="erased", omit_defaults=True):

@@ -86,8 +86,12 @@ def evolve(  # noqa: C901, PLR0912 - one case for each type of event
             fold_notes.fold_standing(account, data)
         case RewardIssued():
             fold_rewards.issued(account, data, at)
-        case DrawEntered() | DrawWon():
-            raise NotImplementedError
+        case DrawEntered():
+            key = identity.business_key("entry", data.campaign_id, data.entry_id)
+            fold_notes.remember(account, key, at)
+        case DrawWon():
+            key = identity.business_key("draw-won", data.campaign_id, data.entry_id)
+            fold_notes.remember(account, key, at)
         case CommandRejected():
             if data.command == "hold-points" and not account.erased_at:
                 account.holds[data.command_id] = Hold(0, at, "rejected", [])

@@ -372,10 +372,10 @@ class EraseCustomer(Fact, frozen=True, gc=False, kw_only=True, tag="erase-custom
 class AllocationAnsweredData(_Data, frozen=True, gc=False, kw_only=True):
     """`given` of the `asked` quantity of `resource` is the request's, 0 for nothing."""
 
-    request_id: Id
-    resource: Id
-    asked: Annotated[int, Meta(ge=0)]
-    given: Annotated[int, Meta(ge=0)]
+    request_id: str
+    resource: str
+    asked: int
+    given: int
 
 
 class AllocationAnswered(Fact, frozen=True, gc=False, kw_only=True, tag="allocation-answered"):
@@ -384,7 +384,22 @@ class AllocationAnswered(Fact, frozen=True, gc=False, kw_only=True, tag="allocat
     data: AllocationAnsweredData
 
 
-Answer: TypeAlias = AllocationAnswered
+class EntryWonData(_Data, frozen=True, gc=False, kw_only=True):
+    """`proof` is the HMAC-SHA256 of the entry's id under the seed, in hex."""
+
+    entry_id: str
+    campaign_id: str
+    prize: str
+    proof: str
+
+
+class EntryWon(Fact, frozen=True, gc=False, kw_only=True, tag="draw-entry-won"):
+    """The draw was held and this entry won; `time` is that of the seed's revelation."""
+
+    data: EntryWonData
+
+
+Answer: TypeAlias = AllocationAnswered | EntryWon
 """What other stages of ours tell an account; nobody else may."""
 
 Incoming: TypeAlias = (
@@ -407,9 +422,9 @@ Incoming: TypeAlias = (
     | AdjustPoints
     | GrantPoints
     | RedeemReward
+    | CancelRedemption
+    | EnterDraw
     | EraseCustomer
 )
 """What an account acts on today."""
 
-NotYet: TypeAlias = CancelRedemption | EnterDraw
-"""Of the contract, read and checked, and not acted on yet: they are kept as dead letters."""

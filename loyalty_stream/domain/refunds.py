@@ -125,7 +125,7 @@ def _apply(journal: Journal, order: Order, note: RefundNote, rules: Rules) -> No
     passes, paid_at = order.first and gone, order.paid_at
 
     journal.remember("refund", note)
-    restoring.restore(journal, rules, note.order_id, spent, points)
+    restoring.restore(journal, rules, spent, points, order_id=note.order_id)
     revoking.revoke(
         journal,
         rules,

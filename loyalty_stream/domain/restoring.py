@@ -1,4 +1,4 @@
-"""Points that were spent on an order and come back with its refund, to the lots that they came from.
+"""Points that were spent and come back, with an order's refund or a reward's cancellation, to their lots.
 
 It must not know what a refund takes back of the order's grants (DOMAIN.md, Refunds).
 """
@@ -28,8 +28,16 @@ def to_restore(order: Order, refunded: int, *, all_of_it: bool) -> int:
     return total - sum([each.restored for each in order.spent])
 
 
-def restore(journal: Journal, rules: Rules, order_id: str, spent: list[Spent], points: int) -> None:
-    """Give `points` of what was spent on the order back; those past their date expire at once, or live on.
+def restore(
+    journal: Journal,
+    rules: Rules,
+    spent: list[Spent],
+    points: int,
+    *,
+    order_id: str | None = None,
+    redemption_id: str | None = None,
+) -> None:
+    """Give `points` of what was spent on an order or a reward back; those past their date expire, or live on.
 
     What expires last comes back first, so that what remains spent is what a smaller spending would have taken.
     What came back repays debt before it can be spent.
@@ -37,7 +45,7 @@ def restore(journal: Journal, rules: Rules, order_id: str, spent: list[Spent], p
     if points == 0:
         return
     parts = _parts(journal, rules, spent, points)
-    journal.record(PointRestored(points=points, grants=parts, order_id=order_id))
+    journal.record(PointRestored(points=points, grants=parts, order_id=order_id, redemption_id=redemption_id))
     for part in parts:
         if part.expires_at is not None and calendar.to_ms(part.expires_at) <= journal.now:
             journal.let_in(_forfeit(journal, part, part.expires_at))

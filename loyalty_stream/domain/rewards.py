@@ -5,7 +5,7 @@ It must not know how much stock is left, which only its owner does (`allocations
 
 from typing import Final, Literal, TypeAlias
 
-from loyalty_stream.domain import allocations, coupons, fold_rewards, grants, lots, tiers
+from loyalty_stream.domain import allocations, coupons, fold_rewards, grants, lots, restoring, tiers
 from loyalty_stream.domain.events import (
     CommandRejected,
     ForGift,
@@ -14,10 +14,11 @@ from loyalty_stream.domain.events import (
     PointHeld,
     PointRedeemed,
     PointReleased,
+    RedemptionCancelledNote,
     RewardIssued,
     Taken,
 )
-from loyalty_stream.domain.facts import RedeemReward
+from loyalty_stream.domain.facts import CancelRedemption, RedeemReward
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Reward, Rules
 
@@ -116,6 +117,31 @@ def decide_gift_answered(journal: Journal, purpose: ForGift, given: int, rules: 
             purpose.reward,
             purpose.campaign_id,
         )
+
+
+def decide_cancel_redemption(journal: Journal, fact: CancelRedemption, rules: Rules) -> None:
+    """Give back points, stock and limit, whether the stock's owner has answered or not; or say why not.
+
+    Points come back as those of a refunded order do. A gift or a prize can be cancelled as well.
+    """
+    redemption_id = fact.data.redemption_id
+    known = journal.account.redemptions.get(redemption_id)
+    if known is None:
+        message = f"nothing was redeemed as {redemption_id}"
+        _reject(journal, "cancel-redemption", redemption_id, "unknown_hold", message)
+        return
+    if known.state == "cancelled":
+        message = f"redemption {redemption_id} is cancelled already"
+        _reject(journal, "cancel-redemption", redemption_id, "hold_closed", message)
+        return
+    journal.remember("redemption-cancelled", RedemptionCancelledNote(redemption_id))
+    if known.state == "asked":
+        release(journal, redemption_id, "cancelled")
+    else:
+        spent = sum([each.points for each in known.spent])
+        restoring.restore(journal, rules, known.spent, spent, redemption_id=redemption_id)
+    if known.request_id:
+        allocations.give_back(journal, known.request_id, allocations.stock_of(known.reward_id))
 
 
 def release(journal: Journal, redemption_id: str, reason: Literal["out_of_stock", "cancelled"]) -> None:

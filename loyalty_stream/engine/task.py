@@ -225,6 +225,7 @@ class PartitionTask:
             self._heard += 1
             if heard.topic in topics:
                 self._processor.heard(heard.topic, heard.record)
+                self._busy = True
         return True
 
     async def _await_others(self) -> Sequence[Item]:

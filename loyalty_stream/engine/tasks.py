@@ -45,6 +45,7 @@ class Tasks:
         self.sources: set[tuple[str, int]] = set()
         """Topic and partition of everything that is read."""
         self._stages = {topic: stage for stage in stages for topic in stage.inputs}
+        """By input topic: each is read by one stage."""
         self._make_log = make_log
         self._options = options
         self._observer = observer
@@ -122,6 +123,11 @@ class Tasks:
         return True
 
     # -- what others ask --------------------------------------------------------------------------------
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """Everything that any stage reads."""
+        return tuple(self._stages)
 
     @property
     def ready(self) -> bool:

@@ -14,7 +14,7 @@ from msgspec.json import Decoder
 from loyalty_stream.domain import announcements, facts
 from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.calendar import DAY_MS
-from loyalty_stream.domain.facts import Incoming, NotYet
+from loyalty_stream.domain.facts import Answer, Incoming
 from loyalty_stream.wire.instants import YEAR_2000_MS, YEAR_3000_MS, instant_ms
 from loyalty_stream.wire.reasons import Reason
 from loyalty_stream.wire.refusal import MAX_RECORD_BYTES, Refused, refusal
@@ -26,7 +26,7 @@ __all__ = ["Decoded", "Reason", "Refused", "decode", "decode_line"]
 class Decoded(Struct, frozen=True, gc=False):
     """A fact that holds what the contract says, and its `time` as milliseconds since 1970 (floored)."""
 
-    fact: Incoming | NotYet | Announcement
+    fact: Incoming | Announcement | Answer
     at_ms: int
 
 
@@ -214,7 +214,7 @@ _IDS_OF_TOPIC: Final = {topic: {kind: _IDS[kind] for kind in kinds} for topic, k
 
 # One decoder for all types: of a union with one member, msgspec takes an event without its `type` as well.
 # A union made at run time has no static type; `FACT_OF_TYPE` holds members of these only.
-_every_type: Final[Decoder[Incoming | NotYet | Announcement]] = Decoder(
+_every_type: Final[Decoder[Incoming | Announcement]] = Decoder(
     union_of(tuple(FACT_OF_TYPE.values()))
 )
 _read: Final = _every_type.decode

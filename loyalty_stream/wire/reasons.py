@@ -76,9 +76,9 @@ class Reason(StrEnum):
         "A campaign that the programme file would not take either, or less than a minute ahead. Found by the stage.",
     )
     REFUSED_REFUND = "refused_refund", "A refund is beyond what is left of the order. Found by the stage."
-    NOT_SUPPORTED_YET = (
-        "not_supported_yet",
-        "Sound, and of a type that this version does not act on: kept for one that does. Found by the stage.",
+    REFUSED_SEED = (
+        "refused_seed",
+        "A draw's seed before the draw's end, or another than was committed to. Found by the stage.",
     )
     PROCESSING_FAILED = (
         "processing_failed",

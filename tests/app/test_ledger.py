@@ -143,7 +143,7 @@ def types(events: list[PointEvent]) -> list[str]:
 def test_it_reads_every_topic_of_the_contract_under_the_deployment_s_names() -> None:
     assert set(INPUTS) == set(ACCEPTED)
     stage = LedgerStage(Settings(topic_prefix="blue.", app_id="mall"), given.RULES, 3, CountSink())
-    assert stage.inputs == tuple(f"blue.{kind}" for kind in INPUTS)
+    assert stage.inputs == tuple(f"blue.{kind}" for kind in (*INPUTS, "allocation-answers"))
     assert (stage.events_topic, stage.dead_letters_topic) == ("blue.points-events", "blue.dead-letters")
     assert stage.changelog == "blue.mall-ledger-changelog"
     assert stage.name == "ledger"  # part of the transactional id: it must never change

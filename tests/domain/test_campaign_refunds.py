@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import pytest
 
+from loyalty_stream.domain import orders
 from loyalty_stream.domain.events import AwardWithdrawnNote, PointGranted, PointRevoked
-from loyalty_stream.domain.rules import Award
+from loyalty_stream.domain.rules import Award, Draw
 from tests.domain.given import Customer, cancellation, order_paid, refund
 from tests.domain.given_campaigns import campaign, with_campaigns
 
@@ -174,11 +175,14 @@ def test_points_that_were_spent_are_owed():
 
 @pytest.mark.parametrize("accumulate", [True, False])
 def test_entries_are_withdrawn_while_the_draw_is_open(accumulate):
-    one = campaign("c", award=Award(draw_entries=2), minimum_amount=MINIMUM, accumulate=accumulate)
+    award = Award(draw_entries=2)
+    one = campaign("c", award=award, minimum_amount=MINIMUM, accumulate=accumulate, draw=Draw())
     for at, gone in ((IN, True), (LATER, False)):
         customer = Customer(with_campaigns(one))
         customer.when(order_paid("o-1", IN, 20000))
         notes = withdrawn(customer.when(refund("r-1", at, "o-1", 1)))
-        assert notes == ([AwardWithdrawnNote("c", "o-1", 1, entries=2)] if gone else [])
+        stem = orders.find(customer.account, "o-1").stem
+        entered = (f"{stem}.c.1", f"{stem}.c.2")
+        assert notes == ([AwardWithdrawnNote("c", "o-1", 1, 2, entered)] if gone else [])
         assert customer.account.campaigns["c"].awards == (0 if gone else 1)
         assert withdrawn(customer.when(refund("r-2", at, "o-1", 1))) == []

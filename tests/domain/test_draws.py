@@ -1,42 +1,217 @@
-import hashlib
-import hmac
-
+import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from loyalty_stream.domain.draws import commitment, matches, proof, winners
-from loyalty_stream.domain.rules import Prize
+from loyalty_stream.domain.campaign_terms import Audience, Award, Campaign, Draw, Prize, Withdrawal
+from loyalty_stream.domain.draw_winners import commitment, proof
+from loyalty_stream.domain.draws import Terms, ends, terms
+from loyalty_stream.domain.events import SOURCE as OURS
+from loyalty_stream.domain.events import AwardWithdrawnNote
+from loyalty_stream.domain.facts import EnterDraw, EnterDrawData, EntryWon, EntryWonData
+from tests.domain.given import SOURCE, Customer, brief, erase_customer, moment, ms, order_paid, refund
+from tests.domain.given_rewards import MALL
 
 SEED = "七夕-2026"
-ENTRIES = [f"e-{number}" for number in range(20)]
-PRIZES = (Prize("tea-set", 1), Prize("tea-cup", 3))
+STARTS, ENDS = "2026-03-01 00:00", "2026-03-08 00:00"
+DRAW = Campaign(
+    id="spring",
+    version=1,
+    theme="spring",
+    mode="online",
+    starts_at_ms=ms(STARTS),
+    ends_at_ms=ms(ENDS),
+    trigger="purchase",
+    award=Award(),
+    per_customer_limit=2,
+    draw=Draw((Prize("off-10", 1), Prize("a-car", 1)), commitment(SEED), entry_cost=100),
+)
+AWARDED = msgspec.structs.replace(
+    DRAW, award=Award(draw_entries=2), minimum_amount=10000, per_customer_limit=0
+)
 
 
-def test_the_commitment_and_the_proof_are_what_anybody_can_work_out():
-    assert commitment(SEED) == hashlib.sha256(SEED.encode("utf-8")).hexdigest()
-    assert proof(SEED, "e-1") == hmac.new(SEED.encode("utf-8"), b"e-1", hashlib.sha256).hexdigest()
-    assert commitment("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+def rules(*campaigns):
+    return msgspec.structs.replace(MALL, campaigns=campaigns)
 
 
-@pytest.mark.parametrize(("seed", "right"), [(SEED, True), (SEED + " ", False), ("", False)])
-def test_only_the_seed_that_was_committed_to_matches(seed, right):
-    assert matches(seed, commitment(SEED)) is right
+def enter(fact_id, at, *, entry_id="", campaign_id="spring", subject="c-1"):
+    data = EnterDrawData(entry_id=entry_id or fact_id, campaign_id=campaign_id)
+    return EnterDraw(
+        specversion="1.0", id=fact_id, source=SOURCE, subject=subject, time=moment(at), data=data
+    )
 
 
-def test_the_smallest_proofs_win_in_the_order_of_the_prizes():
-    won = winners(PRIZES, ENTRIES, SEED)
-    ranked = sorted(ENTRIES, key=lambda entry_id: proof(SEED, entry_id))
-    assert [winner.entry_id for winner in won] == ranked[:4]
-    assert [winner.prize for winner in won] == ["tea-set", "tea-cup", "tea-cup", "tea-cup"]
-    assert [winner.proof for winner in won] == [proof(SEED, entry_id) for entry_id in ranked[:4]]
+def won(entry_id, prize, subject="c-1"):
+    mark = proof(SEED, entry_id)
+    data = EntryWonData(entry_id=entry_id, campaign_id="spring", prize=prize, proof=mark)
+    return EntryWon(
+        specversion="1.0",
+        id=f"draw-won:{mark}",
+        source=OURS,
+        subject=subject,
+        time=moment("2026-03-09 00:00"),
+        data=data,
+    )
 
 
-@pytest.mark.parametrize("entries", [[], ["e-1"], ["e-1", "e-2"]])
-def test_with_few_entries_all_win(entries):
-    assert {winner.entry_id for winner in winners(PRIZES, entries, SEED)} == set(entries)
+def customer(points=400, campaign=DRAW):
+    one = Customer(rules(campaign))
+    one.when(order_paid("o-1", "2026-02-01 10:00", points * 100))
+    return one
 
 
-@given(st.lists(st.sampled_from(ENTRIES)), st.text())
-def test_neither_order_nor_repetition_of_the_entries_matters(entries, seed):
-    assert winners(PRIZES, entries, seed) == winners(PRIZES, sorted(set(entries), reverse=True), seed)
+def codes(events):
+    return [event.data.code for event in events if event.type == "command-rejected"]
+
+
+def test_an_entry_is_paid_for_and_entered():
+    one = customer()
+    made = one.when(enter("e-1", "2026-03-02 10:00"))
+    assert brief(made) == [("point-redeemed", 100), ("draw-entered", 0)]
+    assert (made[0].data.entry_id, made[1].data.entry_id, made[1].data.campaign_id) == (
+        "e-1",
+        "e-1",
+        "spring",
+    )
+    assert one.balance == (300, 0, 0)
+
+
+def test_an_entry_that_costs_nothing_moves_no_points():
+    free = msgspec.structs.replace(DRAW, draw=msgspec.structs.replace(DRAW.draw, entry_cost=0))
+    assert brief(customer(0, free).when(enter("e-1", "2026-03-02 10:00"))) == [("draw-entered", 0)]
+
+
+def test_an_entry_that_is_known_changes_nothing():
+    one = customer()
+    one.when(enter("e-1", "2026-03-02 10:00"))
+    made = one.when(enter("again", "2026-03-02 11:00", entry_id="e-1"))
+    assert [event.data.kind for event in made] == ["key"]
+    assert one.balance == (300, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("campaign", "points", "at", "code"),
+    [
+        (msgspec.structs.replace(DRAW, id="other"), 400, "2026-03-02 10:00", "unknown_campaign"),
+        (msgspec.structs.replace(DRAW, draw=None), 400, "2026-03-02 10:00", "unknown_campaign"),
+        (DRAW, 50, "2026-03-09 10:00", "insufficient_points"),  # and closed: the list's order decides
+        (
+            msgspec.structs.replace(DRAW, audience=Audience(tiers=frozenset({"gold"}))),
+            400,
+            "2026-03-09 10:00",
+            "not_eligible",
+        ),
+        (DRAW, 400, "2026-02-28 23:59", "draw_closed"),
+        (DRAW, 400, ENDS, "draw_closed"),
+    ],
+)
+def test_the_first_check_that_fails_is_the_code(campaign, points, at, code):
+    one = customer(points, campaign)
+    made = one.when(enter("e-1", at))
+    assert codes(made) == [code]
+    assert one.balance == (points, 0, 0)
+
+
+def test_entries_by_command_count_against_the_limit():
+    one = customer()
+    one.when(enter("e-1", "2026-03-02 10:00"), enter("e-2", "2026-03-02 10:01"))
+    assert codes(one.when(enter("e-3", "2026-03-02 10:02"))) == ["limit_reached"]
+
+
+def test_a_command_that_arrives_after_the_end_is_too_late_whatever_its_time():
+    one = customer()
+    one.clock(ENDS)
+    assert codes(one.when(enter("e-1", "2026-03-02 10:00"))) == ["draw_closed"]
+
+
+def test_a_campaign_awards_entries_under_ids_of_its_own():
+    one = customer(0, AWARDED)
+    made = one.when(order_paid("o-2", "2026-03-02 10:00", 15000))
+    entries = [event for event in made if event.type == "draw-entered"]
+    stem = made[0].id.partition(".")[0]
+    assert [event.data.entry_id for event in entries] == [f"{stem}.spring.1", f"{stem}.spring.2"]
+
+
+def test_a_late_order_enters_no_draw_that_is_closed():
+    one = customer(0, AWARDED)
+    one.clock(ENDS)
+    made = one.when(order_paid("o-2", "2026-03-02 10:00", 15000))
+    assert [event for event in made if event.type == "draw-entered"] == []
+
+
+def test_a_refund_below_the_minimum_takes_the_entries_back_by_name():
+    one = customer(0, AWARDED)
+    made = one.when(order_paid("o-2", "2026-03-02 10:00", 15000))
+    entered = [event.data.entry_id for event in made if event.type == "draw-entered"]
+    made = one.when(refund("r-1", "2026-03-03 10:00", "o-2", 6000))
+    notes = [event.data.note for event in made if isinstance(event.data.note, AwardWithdrawnNote)]
+    assert [list(note.entry_ids) for note in notes] == [entered]
+
+
+def test_who_wins_a_reward_gets_it_free_and_once():
+    one = customer()
+    one.when(enter("e-1", "2026-03-02 10:00"))
+    made = one.when(won("e-1", "off-10"))
+    assert brief(made) == [("draw-won", 0), ("reward-issued", 0)]
+    assert made[0].data.proof == proof(SEED, "e-1")
+    assert (made[1].data.reward_id, made[1].data.quantity, made[1].data.campaign_id) == (
+        "off-10",
+        1,
+        "spring",
+    )
+    assert one.when(won("e-1", "off-10")) == []
+
+
+def test_a_prize_that_is_no_reward_is_only_told_of():
+    one = customer()
+    one.when(enter("e-1", "2026-03-02 10:00"))
+    assert brief(one.when(won("e-1", "a-car"))) == [("draw-won", 0)]
+
+
+def test_a_prize_of_limited_stock_is_asked_for():
+    one = customer()
+    one.when(enter("e-1", "2026-03-02 10:00"))
+    made = one.when(won("e-1", "tea-cup"))
+    assert [event.type for event in made] == ["draw-won", "account-noted"]
+    assert made[1].data.note.resource == "stock:tea-cup"
+
+
+def test_an_erased_customer_wins_nothing():
+    one = customer()
+    one.when(enter("e-1", "2026-03-02 10:00"), erase_customer("x", "2026-03-03 10:00"))
+    assert one.when(won("e-1", "off-10")) == []
+
+
+def test_an_entry_that_the_account_does_not_have_wins_nothing():
+    assert customer().when(won("e-9", "off-10")) == []
+
+
+LATER = msgspec.structs.replace(
+    DRAW,
+    version=2,
+    effective_at_ms=ms("2026-03-03 00:00"),
+    ends_at_ms=ms("2026-03-10 00:00"),
+    draw=Draw((Prize("a-car", 9),), commitment("another")),
+)
+
+
+@pytest.mark.parametrize(
+    ("versions", "prizes", "ends_at"),
+    [
+        ((DRAW,), DRAW.draw.prizes, ENDS),
+        ((DRAW, LATER), DRAW.draw.prizes, "2026-03-10 00:00"),
+        ((DRAW, Withdrawal("spring", ms("2026-03-04 00:00"))), DRAW.draw.prizes, ENDS),
+        ((LATER,), LATER.draw.prizes, "2026-03-10 00:00"),
+        (
+            (DRAW, msgspec.structs.replace(LATER, effective_at_ms=ms("2026-02-20 00:00"))),
+            LATER.draw.prizes,
+            "2026-03-10 00:00",
+        ),
+    ],
+)
+def test_nobody_changes_prizes_or_commitment_once_the_campaign_has_started(versions, prizes, ends_at):
+    book = rules(*versions).book
+    found = terms(book, "spring")
+    assert isinstance(found, Terms)
+    assert (found.prizes, found.ends_at_ms) == (prizes, ms(ends_at))
+    assert ends(book) == [(ms(ends_at), "spring")]
+    assert terms(book, "other") is None

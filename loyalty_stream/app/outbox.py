@@ -1,0 +1,112 @@
+"""What the ledger tells owners of limited things: nothing but what an event of an account says (ARCHITECTURE.md).
+
+The ledger is its own outbox: requests go out in the transaction of the events that ask. It holds no rule.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from loyalty_stream.app.settings import Settings
+from loyalty_stream.domain import allocations, calendar
+from loyalty_stream.domain.events import (
+    AskNote,
+    AwardWithdrawnNote,
+    DrawEntered,
+    PointEvent,
+    ReturnNote,
+)
+from loyalty_stream.domain.owner_requests import (
+    AllocationRequested,
+    AllocationReturned,
+    EntryData,
+    EntryMade,
+    EntryWithdrawn,
+    OwnerRequest,
+    PassedData,
+    RequestedData,
+    ReturnedData,
+    TimePassed,
+)
+from loyalty_stream.engine.stage import Context
+from loyalty_stream.wire.allocations import encode_request
+from loyalty_stream.wire.partitioning import partition_of
+
+TELLING_NOTES: Final = frozenset({AskNote, ReturnNote, AwardWithdrawnNote})
+"""The notes that an owner is told of; of events it is `DrawEntered`."""
+
+
+class Outbox:
+    """The pen of one partition of the ledger for the owners' topic."""
+
+    def __init__(self, settings: Settings, partitions: int, context: Context) -> None:
+        """`partitions` is the number that the topic has."""
+        self._topic = settings.topic("allocation-requests")
+        self._partitions = partitions
+        self._context = context
+
+    def tell(self, event: PointEvent) -> None:
+        """Send what the event tells, each to the owner of the thing."""
+        for request in self._requests(event):
+            self._send(request)
+
+    def tell_time(self, campaign_id: str, time: int) -> None:
+        """The time of this partition has passed the end of the campaign, and is `time` (ms) now."""
+        partition = self._context.partition
+        self._send(
+            TimePassed(
+                id=f"{campaign_id}:{partition}:{time}",
+                subject=allocations.draw_of(campaign_id),
+                time=calendar.to_datetime(time),
+                data=PassedData(campaign_id=campaign_id, partition=partition),
+            )
+        )
+
+    def _send(self, request: OwnerRequest) -> None:
+        key = request.subject.encode()
+        self._context.emit(self._topic, partition_of(key, self._partitions), key, encode_request(request))
+
+    def _requests(self, event: PointEvent) -> Iterator[OwnerRequest]:
+        data, time = event.data, event.time
+        partition = self._context.partition
+        match data.note:
+            case AskNote() as ask:
+                yield AllocationRequested(
+                    id=ask.request_id,
+                    subject=ask.resource,
+                    time=time,
+                    data=RequestedData(
+                        quantity=ask.quantity,
+                        limit=ask.limit,
+                        partial=ask.partial,
+                        customer=event.subject,
+                        partition=partition,
+                    ),
+                )
+            case ReturnNote() as back:
+                returned = ReturnedData(request_id=back.request_id)
+                yield AllocationReturned(id=event.id, subject=back.resource, time=time, data=returned)
+            case AwardWithdrawnNote() as withdrawn:
+                for number, entry_id in enumerate(withdrawn.entry_ids):
+                    yield EntryWithdrawn(
+                        id=f"{event.id}:{number}",
+                        subject=allocations.draw_of(withdrawn.campaign_id),
+                        time=time,
+                        data=self._entry(event, withdrawn.campaign_id, entry_id),
+                    )
+            case _:
+                pass  # nothing that an owner is told of
+        if isinstance(data, DrawEntered):
+            yield EntryMade(
+                id=event.id,
+                subject=allocations.draw_of(data.campaign_id),
+                time=time,
+                data=self._entry(event, data.campaign_id, data.entry_id),
+            )
+
+    def _entry(self, event: PointEvent, campaign_id: str, entry_id: str) -> EntryData:
+        return EntryData(
+            campaign_id=campaign_id,
+            entry_id=entry_id,
+            customer=event.subject,
+            partition=self._context.partition,
+        )

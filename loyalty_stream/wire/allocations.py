@@ -1,0 +1,40 @@
+"""Requests to owners and their answers, as CloudEvents in JSON: topics of our own, that nobody else writes.
+
+It knows no account and no rule.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from loyalty_stream.domain.facts import Answer
+from loyalty_stream.domain.owner_requests import OwnerRequest
+
+_encoder: Final = msgspec.json.Encoder()
+encode_request: Final[Callable[[OwnerRequest], bytes]] = _encoder.encode
+encode_answer: Final[Callable[[Answer], bytes]] = _encoder.encode
+_request: Final = msgspec.json.Decoder(OwnerRequest)
+_answer: Final = msgspec.json.Decoder(Answer)
+
+
+class UnreadableError(ValueError):
+    """Bytes on a topic of ours that we have not written: with what is wrong."""
+
+
+def decode_request(value: bytes | None) -> OwnerRequest:
+    """Read a request; UnreadableError says what is wrong with it."""
+    try:
+        request: OwnerRequest = _request.decode(value or b"")
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"not a request of ours: {error}") from error
+    return request
+
+
+def decode_answer(value: bytes | None) -> Answer:
+    """Read an answer; UnreadableError says what is wrong with it."""
+    try:
+        answer: Answer = _answer.decode(value or b"")
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"not an answer of ours: {error}") from error
+    return answer
