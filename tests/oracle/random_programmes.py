@@ -41,23 +41,24 @@ PT1H = Period("PT1H", milliseconds=60 * MINUTE_MS)
 PERIODS = [P1M, P12M, P2D, P40D, P90D, Period("PT90M", milliseconds=90 * MINUTE_MS)]
 
 PARTS = frozenset(
-    {
+    [
         "orders",
         "refunds",
         "availability",
-        "tiers",
         "expiry",
+        "tiers",
         "commands",
-        "campaigns",
-        "mall",
-        "draws",
         "erasure",
-    }
+        "campaigns",
+        "accumulate",
+        "budgets",
+        "mall",
+        "gifts",
+        "draws",
+    ]
 )
 """What a random programme and its history may use."""
-AT_WORK = frozenset(
-    {"orders", "refunds", "availability", "tiers", "erasure", "campaigns", "accumulate", "commands"}
-)
+AT_WORK = PARTS - {"budgets", "mall", "draws", "gifts"}
 """What of them the ledger does, and so what is compared."""
 
 

@@ -32,7 +32,7 @@ class Book:
         self.referred_by = None
         self.surveys = set()
         self.ids = set()
-        self.spends = []
+        self.active_at = self.active_since = self.idle_until = 0
         self.tier = None
         self.tier_since = 0
         self.awards = []
@@ -120,18 +120,33 @@ class Book:
 
     def expiry_of(self, lot):
         """When the lot's points expire; FOREVER for never."""
-        if self.rules.expiry.policy == "inactivity":
-            return self.idle_until()
         return lot["expires_at"]
 
-    def idle_until(self):
-        """When the customer will have neither earned nor spent for the period."""
-        last = max((lot["earned_at"] for lot in self.lots), default=None)
-        for spend in self.spends:
-            last = spend if last is None else max(last, spend)
-        if last is None:
-            return FOREVER
-        return self.period_later(last)
+    def active(self):
+        """The customer earns or spends: under `inactivity` all points that live by then get a later date."""
+        if self.rules.expiry.policy != "inactivity":
+            return
+        self.active_at = max(self.active_at, self.at)
+        until = self.period_later(self.at)
+        if until > self.idle_until:
+            if self.at >= self.idle_until:
+                self.active_since = self.at  # there was a whole period without anything
+            self.idle_until = until
+            for lot in self.lots:
+                if self.at < lot["expires_at"] < until:
+                    lot["expires_at"] = until
+
+    def dated_since(self, lot):
+        """Since when the lot has had its date: nobody is warned of what had begun before."""
+        moved = self.active_at if lot["expires_at"] == self.idle_until else 0
+        return max(lot["earned_at"], moved)
+
+    def date_to_restore(self, lot, date):
+        """With which date spent points come back: theirs, or that of their lot or of all others since."""
+        last = lot["expires_at"] if lot["free"] or lot["held"] or lot["pending"] else 0
+        if self.rules.expiry.policy == "inactivity" and date > self.active_since:
+            last = max(last, self.idle_until)
+        return max(date, last)
 
     def period_later(self, at):
         expiry = self.rules.expiry
@@ -140,8 +155,10 @@ class Book:
     def date_for(self, at):
         """The `expires_at` of points earned now."""
         match self.rules.expiry.policy:
-            case "never" | "inactivity":
+            case "never":
                 return FOREVER
+            case "inactivity":
+                return max(self.period_later(at), self.idle_until)
             case "rolling":
                 return self.period_later(at)
             case "calendar_year":
@@ -185,6 +202,7 @@ class Book:
         lot["pending" if pending else "free"] = points
         self.lots.append(lot)
         expires = lot["expires_at"]
+        self.active()
         self.say(
             "point-granted",
             points=points,
@@ -307,7 +325,7 @@ class Book:
                 points=hold["points"],
                 amount=self.worth(hold["points"]),
                 hold_id=hold_id,
-                grants=told(hold["spent"]),
+                grants=told([(lot, part) for lot, part, _ in hold["spent"]]),
             )
 
     def release(self, hold_id):
@@ -358,8 +376,8 @@ class Book:
     def redeem_held(self, hold, taken):
         for lot, part in taken:
             lot["held"] -= part
-        hold["spent"] = taken
-        self.spends.append(self.at)
+        hold["spent"] = dated(taken)
+        self.active()
 
     def worth_on_order(self, hold_id, most):
         hold = self.holds.get(hold_id)
@@ -401,12 +419,12 @@ class Book:
                     grants=told(keep),
                 )
             self.repay()
-            order["spent"] = keep
+            order["spent"] = dated(keep)
         elif hold["state"] == "released":
             taken = self.take(points)
             found = amount_of(taken)
             if found:
-                self.spends.append(self.at)
+                self.active()
                 self.say(
                     "point-redeemed",
                     points=found,
@@ -426,7 +444,7 @@ class Book:
                     order_id=order_id,
                     grants=[],
                 )
-            order["spent"] = taken
+            order["spent"] = dated(taken)
         else:  # confirmed: it has redeemed already
             order["spent"] = hold["spent"]
         hold["state"], hold["taken"] = "spent", []
@@ -434,6 +452,11 @@ class Book:
 
 def amount_of(taken):
     return sum(part for _, part in taken)
+
+
+def dated(taken):
+    """Spent points with the dates that they had."""
+    return [(lot, part, lot["expires_at"]) for lot, part in taken]
 
 
 def told(taken):

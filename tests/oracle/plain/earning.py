@@ -68,7 +68,8 @@ def reviewed(book, fact, world):
     removed = ("removed", data.review_id) in book.ids
     earn_up_to(book, points, "review", rule.daily_limit if rule else 0, void=removed)
     book.reviews.append({"review_id": data.review_id, "lots": book.lots[before:]})
-    world.campaigns.other(book, "review", fact)
+    if not removed:
+        world.campaigns.other(book, "review", fact)
 
 
 def shared(book, fact, world):

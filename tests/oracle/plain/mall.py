@@ -4,7 +4,7 @@ import hashlib
 import hmac
 
 from plain import orders, when
-from plain.book import amount_of, told
+from plain.book import amount_of, dated, told
 
 
 class Mall:
@@ -37,11 +37,11 @@ class Mall:
         if taken:
             book.say("point-held", points=cost, redemption_id=data.redemption_id, grants=told(taken))
             book.say("point-redeemed", points=cost, redemption_id=data.redemption_id, grants=told(taken))
-            book.spends.append(book.at)
+            book.active()
         book.redemptions[data.redemption_id] = {
             "reward": reward,
             "quantity": data.quantity,
-            "spent": taken,
+            "spent": dated(taken),
             "cancelled": False,
         }
         self.issue(book, data.redemption_id, reward, data.quantity)
@@ -109,7 +109,7 @@ class Mall:
             return
         taken = book.take(cost)
         if taken:
-            book.spends.append(book.at)
+            book.active()
             book.say("point-redeemed", points=amount_of(taken), grants=told(taken))
         self.add_entry(book, campaign.id, data.entry_id)
 

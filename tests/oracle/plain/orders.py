@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from loyalty_stream.domain.facts import OrderRefunded
 from plain import when
-from plain.book import FOREVER, amount_of, told
+from plain.book import FOREVER, told
 
 # -- arithmetic -----------------------------------------------------------------------------------------
 
@@ -325,10 +325,10 @@ def stays(order, earned):
     """What of a grant stays after what was refunded so far."""
     if earned["kind"] == "spend":  # it is of several orders: `campaigns` takes it back
         return earned["points"] - earned["revoked"]
-    if order["cancelled"]:
+    if order["cancelled"] or (net(order) and left(order) == 0):
         return 0
     if earned["kind"] == "whole":
-        return earned["points"] if stands(order) else 0
+        return earned["points"]
     base = sum(line["net"] for line in earned["lines"])
     remains = base - sum(line["refunded"] for line in earned["lines"])
     if remains == base:
@@ -349,7 +349,7 @@ def of_the_rest(earned, base, share):
 
 
 def restore(book, order):
-    spent = amount_of(order["spent"])
+    spent = sum(part for _, part, _ in order["spent"])
     whole = net(order)
     if order["cancelled"] or (whole and left(order) == 0):
         total = spent
@@ -362,22 +362,34 @@ def restore(book, order):
         return
     skip, back = order["restored"], []
     # What expires last comes back first, so that what stays spent is what a smaller spending would have taken.
-    for lot, part in sorted(order["spent"], key=lambda each: book.spending_order(each[0]), reverse=True):
+    for lot, part, date in sorted(order["spent"], key=spending_order, reverse=True):
         before = min(skip, part)
         skip -= before
-        some = min(points - amount_of(back), part - before)
+        some = min(points - sum(part for _, part, _ in back), part - before)
         if some:
-            back.append((lot, some))
+            back.append((lot, some, date))
     order["restored"] = total
     give_back(book, back, order_id=order["order_id"])
+
+
+def spending_order(spent):
+    lot, _, date = spent
+    return date, lot["earned_at"], lot["sort"]
 
 
 def give_back(book, back, **fields):
     """Spent points form their lots again; where the date has passed they expire at once, or live on for a while."""
     refunds = book.rules.refunds
-    for lot, part in back:
-        if book.expiry_of(lot) <= book.now and refunds.restore_expired == "extend":
+    dates = [book.date_to_restore(lot, date) for lot, _, date in back]
+    for (lot, part, _), date in zip(back, dates, strict=True):
+        lot["expires_at"] = date
+        if date <= book.now and refunds.restore_expired == "extend":
             lot["expires_at"] = when.moved(book.now, refunds.extend_by, book.zone)
         lot["free"] += part
-    book.say("point-restored", points=amount_of(back), grants=told(back), **fields)
+    book.say(
+        "point-restored",
+        points=sum(part for _, part, _ in back),
+        grants=told([(lot, part) for lot, part, _ in back]),
+        **fields,
+    )
     book.repay()

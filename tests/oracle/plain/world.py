@@ -122,7 +122,7 @@ class World:
         book.begin(fact.source, fact.id, at, self.clock)
         DECIDE[type(fact)](book, fact, self)
         self.expire_passed(book, self.clock, at)
-        self.settle(book)
+        self.settle(book, at)
 
     def apply_waiting(self, book, these):
         for each in these:
@@ -152,7 +152,7 @@ class World:
             return
         book.grant(points, "grant-points")
         self.expire_passed(book, self.clock, at)
-        self.settle(book)
+        self.settle(book, at)
 
     # -- time ------------------------------------------------------------------------------------------
 
@@ -169,9 +169,9 @@ class World:
             self.do_due(book, due[3], self.clock, self.clock)
         self.clock = self.falls_after = max(self.clock, time)
 
-    def settle(self, book):
-        """Do what a late fact brought about and is due already."""
-        instant = 0
+    def settle(self, book, since):
+        """Do what a late fact brought about and is due already, no earlier than the fact."""
+        instant = since
         while (due := self.next_due(book))[0] <= self.clock:
             instant = max(instant, due[0])
             self.do_due(book, due[3], instant, self.clock)
@@ -205,7 +205,7 @@ class World:
                 early = [
                     lot
                     for lot in book.lots
-                    if lot["free"] and book.expiry_of(lot) == date and lot["earned_at"] < at
+                    if lot["free"] and book.expiry_of(lot) == date and book.dated_since(lot) < at
                 ]
                 if early and (date, notice.text) not in book.warned:
                     yield date, notice, at
