@@ -210,13 +210,16 @@ class Deployment:
 
     def limit_record_bytes(self, topic: str, limit: int | None) -> None:
         """Set a topic's max.message.bytes; None: as planned."""
+        self.configure(topic, {} if limit is None else {"max.message.bytes": str(limit)})
+
+    def configure(self, topic: str, changes: dict[str, str]) -> None:
+        """Set a topic's settings: as planned, but for these."""
 
         async def alter() -> None:
-            config = dict(
-                next(plan.config for plan in topics.plan(self.settings, PARTITIONS) if plan.name == topic)
+            planned = next(
+                plan.config for plan in topics.plan(self.settings, PARTITIONS) if plan.name == topic
             )
-            if limit is not None:
-                config["max.message.bytes"] = str(limit)
+            config = {**planned, **changes}
             resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=config)
             for response in await self._admin.alter_configs([resource]):
                 for code, message, *_ in response.resources:
