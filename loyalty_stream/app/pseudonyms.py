@@ -185,7 +185,9 @@ class PseudonymProcessor(LedgerProcessor):
             key = behind.token.encode()
             event = wire.Decoded(replace(event.fact, subject=behind.token), event.at_ms)
             record = _Renamed(key, record)
-        elif event.fact.__class__ in OWN_COMMANDS and self._table.get(key) is None:
+        elif (topic == self._stage.answers_topic or event.fact.__class__ in OWN_COMMANDS) and self._table.get(
+            key
+        ) is None:
             self._counts.duplicates += 1
             return
         super().process(topic, record, event)
