@@ -1,6 +1,7 @@
 """docs/rules.md is true: every transcript on it is what `simulate` makes of its events."""
 
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +84,17 @@ def test_a_transcript_is_what_simulate_makes_of_its_events(example: Example) -> 
             assert (place, {key: now.get(key) for key in said}) == (place, said)
 
 
+def test_every_section_of_the_programme_file_is_in_an_example() -> None:
+    resources = Path(__file__).parents[1] / "programme" / "resources" / "full.toml"
+    block = tomllib.loads(resources.read_text(encoding="utf-8"))
+    shown = set()
+    for example in EXAMPLES:
+        tables = tomllib.loads(example.programme)
+        shown |= {*tables, *(f"earning.{key}" for key in tables.get("earning", {}))}
+    wanted = {*block, *(f"earning.{key}" for key in block["earning"])}
+    assert wanted - shown == {"leaderboards", "finance"}
+
+
 def test_every_transcript_says_something() -> None:
     silent = [
         f"docs/rules.md:{example.line}"
@@ -90,4 +102,4 @@ def test_every_transcript_says_something() -> None:
         if not any(step.outputs or step.balances for step in example.steps)
     ]
     assert silent == []
-    assert PAGE.count("```transcript\n") == len(EXAMPLES) > 20
+    assert PAGE.count("```transcript\n") == len(EXAMPLES) > 60
