@@ -23,6 +23,7 @@ from loyalty_stream.domain.facts import AllocationAnswered, AllocationAnsweredDa
 from loyalty_stream.domain.owner_requests import (
     AllocationRequested,
     AllocationReturned,
+    EntrantErased,
     EntryMade,
     EntryWithdrawn,
     OwnerRequest,
@@ -134,6 +135,8 @@ class AllocationProcessor:
                 self._draws.enter(event.data)
             case EntryWithdrawn():
                 self._draws.withdraw(event.data)
+            case EntrantErased():
+                self._draws.withdraw_all(event.data)
             case TimePassed():
                 time = calendar.to_ms(event.time)
                 self._draws.pass_time(event.data.campaign_id, event.data.partition, time)

@@ -12,15 +12,18 @@ from loyalty_stream.domain.events import (
     AskNote,
     AwardWithdrawnNote,
     DrawEntered,
+    ErasedNote,
     PointEvent,
     ReturnNote,
 )
 from loyalty_stream.domain.owner_requests import (
     AllocationRequested,
     AllocationReturned,
+    EntrantErased,
     EntryData,
     EntryMade,
     EntryWithdrawn,
+    ErasedData,
     OwnerRequest,
     PassedData,
     RequestedData,
@@ -31,7 +34,7 @@ from loyalty_stream.engine.stage import Context
 from loyalty_stream.wire.allocations import encode_request
 from loyalty_stream.wire.partitioning import partition_of
 
-TELLING_NOTES: Final = frozenset({AskNote, ReturnNote, AwardWithdrawnNote})
+TELLING_NOTES: Final = frozenset({AskNote, ReturnNote, AwardWithdrawnNote, ErasedNote})
 """The notes that an owner is told of; of events it is `DrawEntered`."""
 
 
@@ -92,6 +95,14 @@ class Outbox:
                         subject=allocations.draw_of(withdrawn.campaign_id),
                         time=time,
                         data=self._entry(event, withdrawn.campaign_id, entry_id),
+                    )
+            case ErasedNote() as erased:
+                for campaign_id in erased.draws:
+                    yield EntrantErased(
+                        id=f"{event.id}:{campaign_id}",
+                        subject=allocations.draw_of(campaign_id),
+                        time=time,
+                        data=ErasedData(campaign_id=campaign_id, customer=event.subject),
                     )
             case _:
                 pass  # nothing that an owner is told of

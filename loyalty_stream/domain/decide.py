@@ -169,7 +169,7 @@ def _decide(journal: Journal, fact: Incoming | Answer, rules: Rules) -> list[Poi
         case RedeemReward():
             rewards.decide_redeem_reward(journal, fact, rules)
         case EraseCustomer():
-            return erasure.decide_erase_customer(journal, fact)
+            return erasure.decide_erase_customer(journal, fact, rules)
         case OrderRefunded():
             refunds.decide_order_refunded(journal, fact, rules)
         case OrderCompleted():

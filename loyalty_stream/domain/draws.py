@@ -54,6 +54,19 @@ def terms(book: CampaignBook, campaign_id: str) -> Terms | None:
     return Terms(draw.prizes, draw.seed_commitment, versions[-1].ends_at_ms)
 
 
+def begun(rules: Rules, now: int) -> tuple[str, ...]:
+    """The campaigns with a draw that somebody may have entered by `now` (ms), but for those long over."""
+    book = rules.book
+    found = []
+    for campaign_id in book.versions:
+        drawn = terms(book, campaign_id)
+        if drawn is not None and drawn.ends_at_ms >= now - rules.retention_ms:
+            spans = [first for first, _, _ in book.spans(campaign_id)]
+            if spans and spans[0] <= now:
+                found.append(campaign_id)
+    return tuple(sorted(found))
+
+
 def ends(book: CampaignBook) -> list[tuple[int, str]]:
     """When the draws of all campaigns close, in ms, in order."""
     known = [(terms(book, campaign_id), campaign_id) for campaign_id in book.versions]

@@ -5,7 +5,7 @@ What comes later is answered here too (DOMAIN.md, Deletion). It must not know wh
 
 from typing import Final, TypeAlias
 
-from loyalty_stream.domain import allocations, expiry, holds, identity
+from loyalty_stream.domain import allocations, draws, expiry, holds, identity
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import CommandRejected, ErasedNote, PointEvent, PointRevoked, Taken
 from loyalty_stream.domain.facts import (
@@ -21,6 +21,7 @@ from loyalty_stream.domain.facts import (
     ReleaseHold,
 )
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.rules import Rules
 
 Command: TypeAlias = (
     HoldPoints
@@ -48,7 +49,7 @@ _NAME_AND_ID: Final[dict[type[Command], tuple[str, str]]] = {
 """Each command's type on the wire, and the field of its data that is its `command_id`."""
 
 
-def decide_erase_customer(journal: Journal, fact: EraseCustomer) -> list[PointEvent]:
+def decide_erase_customer(journal: Journal, fact: EraseCustomer, rules: Rules) -> list[PointEvent]:
     """Give back what is held, revoke what is left, let the debt go and forget all else.
 
     What a hold gives back after its date expires, as always, and is not revoked. Orders that waited are dropped:
@@ -64,7 +65,10 @@ def decide_erase_customer(journal: Journal, fact: EraseCustomer) -> list[PointEv
         points = account.available + account.pending
         journal.record(PointRevoked(points=points, reason="erased", grants=left, shortfall=0))
     allocations.return_all(journal)
-    journal.remember("erased", ErasedNote(request_id=fact.data.request_id, debt=account.debt))
+    note = ErasedNote(
+        request_id=fact.data.request_id, debt=account.debt, draws=draws.begun(rules, journal.now)
+    )
+    journal.remember("erased", note)
     events = journal.close()
     return events[:released] + expired + events[released:]
 

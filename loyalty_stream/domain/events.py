@@ -242,6 +242,8 @@ class ErasedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="erased", 
 
     request_id: str
     debt: int = 0
+    draws: tuple[str, ...] = ()
+    """Campaigns with a draw whose winners may not be drawn yet: the customer's entries take part no longer."""
 
 
 class TierNote(Struct, frozen=True, gc=False, tag_field="kind", tag="tier", omit_defaults=True):

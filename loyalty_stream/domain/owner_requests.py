@@ -71,6 +71,19 @@ class EntryWithdrawn(_Request, frozen=True, gc=False, kw_only=True, tag="draw-en
     data: EntryData
 
 
+class ErasedData(Struct, frozen=True, gc=False, kw_only=True):
+    """Whose entries to a campaign's draw there shall be no more."""
+
+    campaign_id: str
+    customer: str
+
+
+class EntrantErased(_Request, frozen=True, gc=False, kw_only=True, tag="draw-entrant-erased"):
+    """A customer was erased: none of their entries takes part any longer."""
+
+    data: ErasedData
+
+
 class PassedData(Struct, frozen=True, gc=False, kw_only=True):
     """The time of the partition has reached the event's `time`: it sends no more entries from before."""
 
@@ -84,4 +97,6 @@ class TimePassed(_Request, frozen=True, gc=False, kw_only=True, tag="time-passed
     data: PassedData
 
 
-OwnerRequest: TypeAlias = AllocationRequested | AllocationReturned | EntryMade | EntryWithdrawn | TimePassed
+OwnerRequest: TypeAlias = (
+    AllocationRequested | AllocationReturned | EntryMade | EntryWithdrawn | EntrantErased | TimePassed
+)
