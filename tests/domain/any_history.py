@@ -8,6 +8,8 @@ from loyalty_stream.domain import calendar, decide
 from loyalty_stream.domain.facts import (
     ActivityAttended,
     ActivityAttendedData,
+    AdjustPoints,
+    AdjustPointsData,
     CheckedIn,
     CheckedInData,
     ConfirmHold,
@@ -17,6 +19,8 @@ from loyalty_stream.domain.facts import (
     CustomerUpdatedData,
     GamePlayed,
     GamePlayedData,
+    GrantPoints,
+    GrantPointsData,
     HoldPoints,
     HoldPointsData,
     HoldRef,
@@ -111,7 +115,25 @@ WHAT = st.one_of(
     ),
     st.tuples(
         st.just(CustomerRegistered),
-        st.builds(CustomerRegisteredData, segments=st.sampled_from([(), ("vip",)])),
+        st.builds(
+            CustomerRegisteredData,
+            segments=st.sampled_from([(), ("vip",)]),
+            referred_by=st.sampled_from([None, SUBJECT, "c-2"]),
+        ),
+    ),
+    st.tuples(
+        st.just(AdjustPoints),
+        st.builds(
+            AdjustPointsData,
+            adjustment_id=FEW,
+            points=st.sampled_from([40, 500, -10, -40, -500]),
+            reason=st.just("goodwill"),
+            operator=st.just("ann"),
+        ),
+    ),
+    st.tuples(
+        st.just(GrantPoints),
+        st.builds(GrantPointsData, grant_id=FEW, points=st.sampled_from([5, 100]), reason=st.just("contest")),
     ),
     st.tuples(
         st.just(CustomerUpdated), st.builds(CustomerUpdatedData, segments=st.sampled_from([(), ("vip",)]))

@@ -12,11 +12,13 @@ from loyalty_stream.domain.rules import (
     Availability,
     CheckInRule,
     Expiry,
+    Level,
     Period,
     Redemption,
     Refunds,
     Rules,
     StreakBonus,
+    Tiers,
 )
 
 MINUTE_MS = 60_000
@@ -42,6 +44,23 @@ NOTICES = st.sampled_from(
 
 
 @st.composite
+def any_tiers(draw) -> Tiers:
+    basis = draw(st.sampled_from(["earned", "spend"]))
+    unit = 1 if basis == "earned" else 100
+    levels = (
+        Level("bronze", draw(st.sampled_from([0, 10])) * unit, Fraction(1)),
+        Level("silver", 300 * unit, Fraction(6, 5)),
+        Level("gold", 900 * unit, Fraction(3, 2)),
+    )
+    return Tiers(
+        basis,
+        draw(st.none() | PERIODS),
+        draw(st.sampled_from([levels, levels, levels[1:], ()])),
+        draw(st.sampled_from(["year_end", "immediate"])),
+    )
+
+
+@st.composite
 def any_rules(draw) -> Rules:
     unit = draw(st.sampled_from([(1, 1), (100, 100), (3, 10), (10, 3)]))
     redemption = Redemption(
@@ -57,6 +76,8 @@ def any_rules(draw) -> Rules:
         zone=draw(ZONES),
         retention_ms=draw(st.sampled_from([800, 60])) * DAY_MS,
         first_purchase_points=draw(st.sampled_from([0, 50])),
+        referrer_points=draw(st.sampled_from([0, 20])),
+        tiers=draw(any_tiers()),
         check_in=draw(
             st.sampled_from([None, CheckInRule(2), CheckInRule(2, (StreakBonus(2, 5), StreakBonus(3, 7)))])
         ),

@@ -26,7 +26,7 @@ from loyalty_stream.domain.facts import (
     ShareCompleted,
     ShareCompletedData,
 )
-from loyalty_stream.domain.rules import CheckInRule
+from loyalty_stream.domain.rules import CheckInRule, Tiers
 
 
 @LAWS
@@ -110,7 +110,7 @@ PLAIN_FACTS = st.lists(
 @LAWS
 @given(any_rules(), PLAIN_FACTS, st.randoms(use_true_random=False))
 def test_what_facts_earn_does_not_depend_on_their_order(rules, plain, random):
-    """Without limits, holds and bonuses for being first or in a row, which are about order by their nature.
+    """Without limits, holds, tiers and bonuses for being first or in a row, which are about order by their nature.
 
     So is expiry by inactivity: points that come late share the date of the others.
     """
@@ -118,6 +118,7 @@ def test_what_facts_earn_does_not_depend_on_their_order(rules, plain, random):
     rules = replace(
         rules,
         first_purchase_points=0,
+        tiers=Tiers(),
         daily_points_limit=0,
         review=replace(rules.review, daily_limit=0),
         share=replace(rules.share, daily_limit=0),

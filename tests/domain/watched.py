@@ -6,11 +6,12 @@ from any_history import SUBJECT
 from given import check
 from hypothesis import HealthCheck, settings
 
-from loyalty_stream.domain import calendar, decide, evolve, expiry
+from loyalty_stream.domain import calendar, decide, evolve, expiry, orders
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import PointEvent, PointHeld, PointRedeemed
 from loyalty_stream.domain.facts import Incoming
 from loyalty_stream.domain.rules import Rules
+from loyalty_stream.domain.tiers import current
 
 LAWS = settings(
     max_examples=int(os.environ.get("LAWS_EXAMPLES", "150")),
@@ -56,6 +57,30 @@ class Watched:
         assert all(lot.available_at > now for lot in self.account.lots if lot.pending)
         due = expiry.next_due(self.account, self.rules)
         assert due is None or due > now
+        tiers_stand(self.account, self.rules, now)
+
+
+def tiers_stand(account: Account, rules: Rules, now: int) -> None:
+    """The bound is one, nobody is below the tier that they have reached, nor above where downgrades are immediate."""
+    tiers = rules.tiers
+    points, spend = 0, 0
+    for order in orders.each(account):
+        if tiers.window is None or calendar.add(order.paid_at, tiers.window, rules.zone) > now:
+            earned = [each for each in order.earned if each.kind in {"purchase", "threshold"}]
+            points += sum(each.points - each.revoked for each in earned)
+            spend += order.left_amount
+    if not tiers.levels:
+        return
+    counts, bound = (points, account.tier_points) if tiers.basis == "earned" else (spend, account.tier_spend)
+    assert bound >= counts
+    if tiers.window is None and rules.retention_ms > 400 * calendar.DAY_MS:
+        assert bound == counts
+    names = ["", *[level.name for level in tiers.levels]]
+    reached = max([0, *[place for place, level in enumerate(tiers.levels, 1) if counts >= level.minimum]])
+    place = names.index(current(account, rules))
+    assert place >= reached
+    if tiers.downgrade == "immediate" and tiers.window is not None:
+        assert place == reached
 
 
 def in_spending_order(before: Account, event: PointEvent) -> None:
