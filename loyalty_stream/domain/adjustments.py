@@ -46,11 +46,10 @@ def decide_adjust_points(journal: Journal, fact: AdjustPoints, rules: Rules) -> 
     journal.record(
         PointRevoked(
             points=points,
-            reason="adjustment",
+            reason=data.reason,
             grants=lots.in_spending_order(account.lots, points, journal.now),
             shortfall=0,
             command_id=data.adjustment_id,
-            why=data.reason,
             operator=data.operator,
         )
     )

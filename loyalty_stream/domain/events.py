@@ -497,6 +497,12 @@ class PointRestored(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=T
     redemption_id: str | None = None
 
 
+RevokeReason: TypeAlias = Literal[
+    "refund", "cancellation", "campaign", "review_removed", "erased", "hold_shortfall", "debt_repaid"
+]
+"""Why points are taken back, where no command says it in its own words."""
+
+
 class PointRevoked(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Points were taken back; `shortfall` could not be taken.
 
@@ -504,17 +510,8 @@ class PointRevoked(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     """
 
     points: int
-    reason: Literal[
-        "refund",
-        "cancellation",
-        "first_purchase_passed",
-        "campaign",
-        "review_removed",
-        "adjustment",
-        "erased",
-        "hold_shortfall",
-        "debt_repaid",
-    ]
+    reason: str
+    """One of `RevokeReason`; with `command_id`, the words of the adjustment."""
     grants: tuple[Taken, ...]
     """The lots that the points were taken from, pending or free."""
     shortfall: int
@@ -525,7 +522,7 @@ class PointRevoked(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     revokes: tuple[Revoked, ...] = ()
     """The grants that are taken back, and by how much."""
     command_id: str | None = None
-    why: str | None = None
+    """The `adjustment_id` of the command that asked for it."""
     operator: str | None = None
 
 

@@ -172,7 +172,7 @@ def revoked(account: Account, data: PointRevoked, at: int) -> None:
             account.available -= part.points
     account.revoked += data.points
     account.debt += data.owed
-    if data.reason == "debt_repaid":
+    if data.reason == "debt_repaid" and data.command_id is None:
         account.debt -= data.points
     if data.revokes and data.order_id is not None:
         order = orders.find(account, data.order_id)

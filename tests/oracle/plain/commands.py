@@ -36,7 +36,7 @@ def adjusted(book, fact, _world):
         book.ids.add(("adjustment", data.adjustment_id))
         taken = book.take(-data.points)
         book.say(
-            "point-revoked", points=amount_of(taken), reason="adjustment", shortfall=0, grants=told(taken)
+            "point-revoked", points=amount_of(taken), reason=data.reason, shortfall=0, grants=told(taken)
         )
 
 
