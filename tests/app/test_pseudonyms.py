@@ -7,16 +7,19 @@ import random
 import msgspec
 import pytest
 
+from loyalty_stream.app.allocation import AllocationSink, AllocationStage
 from loyalty_stream.app.identities import IdentityCodec
 from loyalty_stream.app.ledger import CountSink, EntryCodec
 from loyalty_stream.app.pseudonyms import SEALED, PseudonymStage, ledger_stage
-from loyalty_stream.app.settings import Settings
+from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.app.simulate import simulate
 from loyalty_stream.domain.account import Account, imbalance
 from loyalty_stream.domain.evolve import fold
+from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import LogError
 from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog
 from loyalty_stream.engine.observer import Silent
+from loyalty_stream.engine.stage import Stage
 from loyalty_stream.engine.task import TIME_KEY, Clock, PartitionTask, TaskOptions
 from loyalty_stream.wire import point_events
 from loyalty_stream.wire.dead_letter import verdict
@@ -33,6 +36,7 @@ from tests.domain.given import (
     registered,
     review,
 )
+from tests.domain.given_rewards import MALL, redeem
 
 RULES = msgspec.structs.replace(PLAIN, subject="pseudonym", referrer_points=500)
 NAME, OTHER = "customer-4711", "customer-0815"
@@ -43,10 +47,11 @@ DAY = "2026-01-15"
 class World:
     """A broker and a ledger of some partitions; `run` works everything off, crashing at one step if asked to."""
 
-    def __init__(self, partitions: int = 1) -> None:
+    def __init__(self, partitions: int = 1, rules: Rules = RULES) -> None:
         self.broker = MemoryBroker(wall_ms=lambda: NOW)
         self.partitions = partitions
         self.settings = Settings()
+        self.rules = rules
 
     def send(self, *facts) -> None:
         for fact in facts:
@@ -59,25 +64,26 @@ class World:
         self.broker.produce(topic, partition, key, value, headers=[("sent-for", key or b"")])
 
     def run(self, crash_at: int | None = None) -> int:
+        """The ledger, the owners of stock and draws, and the ledger again, which hears their answers."""
         steps = 0
         for _ in range(2):  # what the partitions tell each other
             for partition in range(self.partitions):
-                steps += self._run(partition, crash_at)
+                drawn = random.Random(partition + 10 * len(self.all())).randbytes
+                steps += self._run(
+                    PseudonymStage(self.settings, self.rules, self.partitions, CountSink(), drawn),
+                    partition,
+                    crash_at,
+                )
                 crash_at = None
+            for partition in range(self.partitions):
+                owner = AllocationStage(self.settings, self.rules, self.partitions, AllocationSink())
+                self._run(owner, partition, None)
         return steps
 
-    def _run(self, partition: int, crash_at: int | None) -> int:
-        stage = PseudonymStage(
-            self.settings,
-            RULES,
-            self.partitions,
-            CountSink(),
-            random.Random(partition + 10 * len(self.all())).randbytes,
-        )
+    def _run(self, stage: Stage, partition: int, crash_at: int | None) -> int:
         log = MemoryLog(self.broker, stage.name, partition, stage.inputs, stage.changelog)
-        task = PartitionTask(
-            stage, partition, log, TaskOptions(clock=Clock.EVENTS, backoff=(0.0, 0.0)), Silent()
-        )
+        options = TaskOptions(clock=Clock.EVENTS, backoff=(0.0, 0.0))
+        task = PartitionTask(stage, partition, log, options, Silent())
         steps = quiet = 0
 
         def on_step(step: str) -> None:
@@ -122,7 +128,7 @@ class World:
 
     def ours(self) -> list[bytes]:
         """Every byte of every topic that is ours, as compaction leaves the compacted ones."""
-        inputs = set(PseudonymStage(self.settings, RULES, 1, CountSink()).inputs)
+        inputs = set(INPUTS)
         found: list[bytes] = []
         for topic in {topic for topic, _ in self.broker.logs} - inputs:
             if topic == "identities" or topic.endswith("-changelog"):
@@ -293,6 +299,28 @@ def test_a_referrer_on_another_partition_is_rewarded_and_can_be_erased():
     world.run()
     assert list(world.last("identities")) == [OTHER.encode()]
     assert not [part for part in world.ours() if NAME.encode() in part]
+
+
+def test_rewards_are_issued_to_tokens_and_open_requests_of_the_erased_go_back():
+    rules = msgspec.structs.replace(MALL, subject="pseudonym")
+    world = World(partitions=3, rules=rules)
+    world.send(
+        order_paid("o-1", f"{DAY} 10:00", 40_000, subject=NAME),
+        order_paid("o-2", f"{DAY} 10:00", 40_000, subject=OTHER),
+        redeem("d-1", f"{DAY} 11:00", "tea-cup", subject=NAME),
+        redeem("d-2", f"{DAY} 11:00", "tea-cup", subject=OTHER),
+        erase_customer("x-2", f"{DAY} 11:01", subject=OTHER),
+    )
+    world.run()
+    issued = [
+        (event.subject, event.data.reward_id) for event in world.events() if event.type == "reward-issued"
+    ]
+    assert issued == [(world.token(NAME), "tea-cup")]
+    assert world.accounts()[world.token(NAME)].redeemed == 100
+    assert list(world.last("identities")) == [NAME.encode()]
+    outside = [part for part in world.ours() if part not in world.last("identities")]
+    assert not [part for part in outside if NAME.encode() in part or OTHER.encode() in part]
+    assert b"allocation-returned" in b"".join(each.value for each in world.topic("allocation-requests"))
 
 
 def test_nobody_refers_themselves_under_a_pseudonym():
