@@ -222,6 +222,7 @@ class Programme(Section):
             gift, known = campaign.award.gift, _ids("rewards", info)
             if gift is not None and known is not None and gift not in known:
                 found.append(((index, "award", "gift"), must_name("a reward", known, gift)))
+            found += _too_few(index, campaign, info)
         raise_all(found)
         return campaigns
 
@@ -253,6 +254,18 @@ def _ids(section: str, info: ValidationInfo) -> list[str] | None:
     """Ids of a section; None where the section has mistakes of its own, so that nothing follows from it."""
     entries: Any = info.data.get(section)
     return None if entries is None else [entry.id for entry in entries]
+
+
+def _too_few(index: int, campaign: Campaign, info: ValidationInfo) -> Iterator[tuple[KeyPath, str]]:
+    """Prizes that are rewards of which there are fewer than winners."""
+    stocks = {reward.id: reward.stock for reward in info.data.get("rewards") or ()}
+    for place, prize in enumerate(campaign.draw.prizes if campaign.draw else ()):
+        stock = stocks.get(prize.id, 0)
+        if 0 < stock < prize.winners:
+            yield (
+                (index, "draw", "prizes", place, "winners"),
+                f"must be no more than the stock of {stock} of reward {shown(prize.id)}, is {prize.winners}",
+            )
 
 
 def _unknown_tiers(

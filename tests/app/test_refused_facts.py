@@ -48,12 +48,19 @@ REFUSED = [
     ("missing_field", "2026-03-02 10:00  @tea  campaign-withdrawn  effective_at=2026-03-03T00:00:00Z"),
     ("wrong_type", "2026-03-02 10:00  @tea  campaign-withdrawn  id=tea effective_at=7"),
     ("invalid_time", "2026-03-02 10:00  @tea  campaign-withdrawn  id=tea effective_at=soon"),
-    ("invalid_campaign", "2026-03-02 10:00  @tea  campaign-withdrawn  id=tea effective_at=2026-03-02T02:00:59Z"),
-    ("invalid_campaign", "2026-03-02 10:00  @tea  campaign-withdrawn  id=pot effective_at=2026-03-03T00:00:00Z"),
+    (
+        "invalid_campaign",
+        "2026-03-02 10:00  @tea  campaign-withdrawn  id=tea effective_at=2026-03-02T02:00:59Z",
+    ),
+    (
+        "invalid_campaign",
+        "2026-03-02 10:00  @tea  campaign-withdrawn  id=pot effective_at=2026-03-03T00:00:00Z",
+    ),
     ("missing_field", "2026-03-09 10:00  @tea  draw-seed-revealed  campaign_id=tea"),
     ("missing_field", "2026-03-09 10:00  @tea  draw-seed-revealed  seed=s"),
     ("wrong_type", "2026-03-09 10:00  @tea  draw-seed-revealed  campaign_id=tea seed=7"),
     ("invalid_campaign", "2026-03-09 10:00  @tea  draw-seed-revealed  campaign_id=pot seed=s"),
+    ("refused_seed", "2026-03-09 10:00  @tea  draw-seed-revealed  campaign_id=tea seed=s"),
     (
         "invalid_campaign",
         PUBLISHED + "award={}",

@@ -159,6 +159,12 @@ award = {{{award}}}
         for limit in (0, 1001)
         for award in ("draw_entries = 1", 'gift = "tea-cup"')
     ),
+    (
+        CAMPAIGN + 'draw.prizes = [{id = "cup", winners = 2}]\n[[rewards]]\nid = "cup"\nstock = 1',
+        "campaigns[0].draw.prizes[0].winners",
+        3,
+        'must be no more than the stock of 1 of reward "cup", is 2',
+    ),
     # rates that no event could tell exactly
     (
         '[tiers]\nlevels = [{name = "a", from = 1, multiplier = "100.1"}]',
@@ -227,6 +233,7 @@ def test_what_is_absurd_is_refused_with_place_and_cure(
         DRAW % 1 + "accumulate = false\nper_customer_limit = 0",
         CAMPAIGN + "per_customer_limit = 0",
         '[programme]\ntimezone = "UTC"',
+        CAMPAIGN + 'draw.prizes = [{id = "cup", winners = 2}]\n[[rewards]]\nid = "cup"\nstock = 0',
     ],
 )
 def test_what_is_just_right_is_taken(text: str) -> None:
