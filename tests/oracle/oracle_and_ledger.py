@@ -31,7 +31,7 @@ FIELDS = {
     "point-revoked": ("points", "reason", "shortfall", "owed", "order_id", "campaign_id", "grants"),
     "tier-changed": ("from", "to"),
     "command-rejected": ("command", "command_id", "code"),
-    "reward-issued": ("redemption_id", "reward_id", "quantity", "kind"),
+    "reward-issued": ("redemption_id", "reward_id", "quantity", "kind", "codes"),
     "draw-entered": ("entry_id", "campaign_id"),
     "draw-won": ("entry_id", "campaign_id", "prize", "proof"),
 }
@@ -45,6 +45,7 @@ class Real:
         self.simulation = Simulation(rules)
         self.number = 0
         self.labels = {}
+        self.grant_ids = {}
         self.counts = {}
 
     def line(self, fact):
@@ -70,11 +71,14 @@ class Real:
             count = self.counts.get((event["subject"], name), 0)
             self.counts[event["subject"], name] = count + 1
             self.labels[data["grant_id"]] = f"{name}/{count}"
+            self.grant_ids[event["subject"], f"{name}/{count}"] = data["grant_id"]
         if kind == "account-noted":
             return None
         told = {"type": kind, "time": ms(event["time"]), "customer": event["subject"]}
         if cause["source"] != "loyalty-stream":
             told["cause"] = cause["id"]
+        if kind == "reward-issued":
+            data["codes"] = len(set(data.get("coupon_codes", ())))
         if "grant_id" in data:
             data["label"] = self.labels[data["grant_id"]]
         if "grants" in data:
@@ -90,6 +94,12 @@ class Real:
         if kind == "point-revoked":
             told.setdefault("owed", 0)
         return told
+
+
+def name_lots(book, grant_ids):
+    """The oracle cannot know ids, which are made of the numbers of events; of equal lots the first by id goes first."""
+    for lot in book.lots:
+        lot["sort"] = grant_ids.get((book.customer, lot["label"]), lot["sort"])
 
 
 def by_label(labels, grants):
@@ -141,6 +151,8 @@ def difference(rules, facts):
                     *[f"  both:            {show(event)}" for event in wanted if event in got],
                 ]
             )
+        for customer in balances:
+            name_lots(oracle.books[customer], real.grant_ids)
         for customer, balance in balances.items():
             summary = oracle.books[customer].summary()
             if balance != {name: summary[name] for name in balance}:

@@ -58,7 +58,7 @@ PARTS = frozenset(
     ]
 )
 """What a random programme and its history may use."""
-AT_WORK = PARTS - {"budgets", "mall", "draws", "gifts"}
+AT_WORK = PARTS - {"draws", "gifts"}
 """What of them the ledger does, and so what is compared."""
 
 

@@ -19,6 +19,7 @@ class Book:
         self.events = []
         self.seen = set()
         self.lots = []
+        self.label_counts = {}
         self.holds = {}
         self.orders = []
         self.waiting = []
@@ -32,7 +33,7 @@ class Book:
         self.referred_by = None
         self.surveys = set()
         self.ids = set()
-        self.active_at = self.active_since = self.idle_until = 0
+        self.active_at = self.idle_until = 0
         self.tier = None
         self.tier_since = 0
         self.awards = []
@@ -56,7 +57,6 @@ class Book:
             "at": at,
             "now": now,
             "stem": urlsafe_b64encode(digest).decode(),
-            "labels": {},
         }
 
     @property
@@ -67,8 +67,8 @@ class Book:
     def now(self):
         return self.cause["now"]
 
-    def say(self, kind, **fields):
-        event = {"type": kind, "time": self.at, "customer": self.customer}
+    def say(self, event_type, /, **fields):
+        event = {"type": event_type, "time": self.at, "customer": self.customer}
         if self.cause["source"] != "loyalty-stream":
             event["cause"] = self.cause["id"]
         event.update({name: value for name, value in fields.items() if value is not None})
@@ -123,18 +123,13 @@ class Book:
         return lot["expires_at"]
 
     def active(self):
-        """The customer earns or spends: under `inactivity` all points that live by then get a later date."""
+        """The customer earns or spends: under `inactivity` all points get one later date."""
         if self.rules.expiry.policy != "inactivity":
             return
         self.active_at = max(self.active_at, self.at)
-        until = self.period_later(self.at)
-        if until > self.idle_until:
-            if self.at >= self.idle_until:
-                self.active_since = self.at  # there was a whole period without anything
-            self.idle_until = until
-            for lot in self.lots:
-                if self.at < lot["expires_at"] < until:
-                    lot["expires_at"] = until
+        self.idle_until = max(self.idle_until, self.period_later(self.at))
+        for lot in self.lots:
+            lot["expires_at"] = max(lot["expires_at"], self.idle_until)
 
     def dated_since(self, lot):
         """Since when the lot has had its date: nobody is warned of what had begun before."""
@@ -144,9 +139,7 @@ class Book:
     def date_to_restore(self, lot, date):
         """With which date spent points come back: theirs, or that of their lot or of all others since."""
         last = lot["expires_at"] if lot["free"] or lot["held"] or lot["pending"] else 0
-        if self.rules.expiry.policy == "inactivity" and date > self.active_since:
-            last = max(last, self.idle_until)
-        return max(date, last)
+        return max(date, last, self.idle_until)
 
     def period_later(self, at):
         expiry = self.rules.expiry
@@ -179,13 +172,13 @@ class Book:
         if points == 0:
             return None
         cause = self.cause
-        count = cause["labels"].setdefault(rule, 0)
-        cause["labels"][rule] += 1
+        own = cause["source"] == "loyalty-stream"
+        name = f"own/{rule}/{self.at}" if own else f"{cause['id']}/{rule}"
+        count = self.label_counts[name] = self.label_counts.get(name, -1) + 1
+        made = len([each for each in self.lots if each["stem"] == cause["stem"]])
         lot = {
-            "label": f"{cause['id']}/{rule}/{count}"
-            if cause["source"] != "loyalty-stream"
-            else f"own/{rule}/{self.at}/{count}",
-            "sort": (cause["stem"], len([each for each in self.lots if each["stem"] == cause["stem"]])),
+            "label": f"{name}/{count}",
+            "sort": f"{cause['stem']}.{made}",
             "stem": cause["stem"],
             "earned_at": self.at,
             "expires_at": self.date_for(self.at),

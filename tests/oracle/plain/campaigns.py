@@ -178,26 +178,15 @@ class Campaigns:
 
     def multiply(self, book, match, order):
         """A grant for each rule that it adds to; together they are one award."""
-        campaign = match["campaign"]
-        award = {"campaign": campaign, "count": 1, "order": order, "kind": "order"}
+        award = {"campaign": match["campaign"], "count": 1, "order": order, "kind": "order"}
         book.awards.append(award)
+        made = []
         for extra in match["extras"]:
-            back = {
-                "kind": "exact",
-                "exact": extra["exact"],
-                "rounding": extra["rule"].rounding,
-                "lines": extra["lines"],
-            }
-            back["award"] = award
-            self.grant(
-                book,
-                campaign,
-                extra["points"],
-                order,
-                back,
-                exact=extra["exact"],
-                base_amount=extra["base_amount"],
-            )
+            back = {"kind": "exact", "rounding": extra["rule"].rounding, "award": award}
+            back |= {"exact": extra["exact"], "lines": extra["lines"]}
+            told = {"exact": extra["exact"], "base_amount": extra["base_amount"]}
+            made.append({"points": extra["points"], "back": back, "told": told})
+        self.give(book, award, made)
 
     def award(self, book, match, order):
         campaign, count = match["campaign"], match["count"]
@@ -205,44 +194,65 @@ class Campaigns:
         award = {"campaign": campaign, "count": count, "order": order, "kind": kind}
         book.awards.append(award)
         if campaign.award.points:
-            back, base = None, None
+            back, told = {}, {}
             if order is not None:
-                base = sum(line["net"] for line in match["lines"])
-                kind = "spend" if campaign.accumulate else "minimum"
-                back = {
-                    "kind": kind,
-                    "minimum": max(campaign.minimum_amount, 1),
-                    "lines": match["lines"],
-                    "award": award,
-                }
-            self.grant(book, campaign, campaign.award.points * count, order, back, base_amount=base)
-        for _ in range(campaign.award.draw_entries * count):
-            book.say("draw-entered", campaign_id=campaign.id)
-        if campaign.award.gift:
-            book.say("reward-issued", reward_id=campaign.award.gift, quantity=count, campaign_id=campaign.id)
+                back = {"kind": "spend" if campaign.accumulate else "minimum", "award": award}
+                back |= {"minimum": max(campaign.minimum_amount, 1), "lines": match["lines"]}
+                told = {"base_amount": sum(line["net"] for line in match["lines"])}
+            self.give(book, award, [{"points": campaign.award.points * count, "back": back, "told": told}])
+        self.world.mall.award(book, award, match)
 
-    def grant(self, book, campaign, points, order, back, **told):
-        """Grant what the budget leaves."""
-        allowed = points
-        if campaign.budget_points:
-            allowed = min(points, campaign.budget_points - self.given.get(campaign.id, 0))
-        self.given[campaign.id] = self.given.get(campaign.id, 0) + allowed
-        told = {"campaign": campaign.id, "version": campaign.version, "cut": allowed < points, **told}
-        rule = f"campaign:{campaign.id}"
-        if order is None:
-            book.grant(allowed, rule, **told)
-        else:
-            orders.grant_for(book, order, allowed, rule, back, **told)
+    def give(self, book, award, made):
+        """Grant at once, or ask the budget, whose owner answers when the line is done: first come, first served."""
+        if not award["campaign"].budget_points:
+            self.grant(book, award, made, sum(each["points"] for each in made))
+            return
+        at = book.at
+        self.world.to_do.append(lambda: self.answer(book, award, made, at))
+
+    def answer(self, book, award, made, at):
+        campaign, order = award["campaign"], award["order"]
+        asked = sum(each["points"] for each in made)
+        given = min(asked, campaign.budget_points - self.given.get(campaign.id, 0))
+        self.given[campaign.id] = self.given.get(campaign.id, 0) + given
+        book.begin("loyalty-stream", "answer", at, self.world.clock)
+        self.grant(book, award, made, given)
+        if given and order is not None:
+            # What was refunded meanwhile is taken back at once.
+            orders.revoke(book, order, "cancellation" if order["cancelled"] else "refund")
+            self.undo_orders(book, order)
+            if award["kind"] == "window":
+                self.take_back(book, award)
+        self.world.settle_late(book, at)
+
+    def grant(self, book, award, made, given):
+        campaign = award["campaign"]
+        for each in made:
+            points = min(each["points"], given)
+            given -= points
+            told = {"campaign": campaign.id, "version": campaign.version, "cut": points < each["points"]}
+            told |= each["told"]
+            rule = f"campaign:{campaign.id}"
+            if award["order"] is None:
+                book.grant(points, rule, **told)
+            else:
+                orders.grant_for(book, award["order"], points, rule, each["back"], **told)
+
+    # -- refunds ---------------------------------------------------------------------------------------
 
     def undo(self, book, order):
         """After a refund: an award is gone when all that it gave was taken back; spend that is gone takes awards back."""
-        for award in list(book.awards):
+        self.undo_orders(book, order)
+        self.world.mall.undo(book, order)
+        for campaign_id in order.get("counts", ()):
+            self.undo_latest(book, campaign_id)
+
+    def undo_orders(self, book, order):
+        for award in book.awards:
             if award["order"] is order and award["kind"] == "order":
                 grants = [each for each in order["earned"] if each.get("award") is award]
                 if grants and all(each["revoked"] == each["points"] for each in grants):
                     award["count"] = 0
-        for campaign_id in order.get("counts", ()):
-            self.undo_latest(book, campaign_id)
 
     def undo_latest(self, book, campaign_id):
         """Of spend over the window the latest awards go first, whichever order they came with."""

@@ -22,7 +22,7 @@ class Mall:
 
     # -- rewards ---------------------------------------------------------------------------------------
 
-    def redeem(self, book, fact, _world):
+    def redeem(self, book, fact):
         data = fact.data
         if data.redemption_id in book.redemptions:
             return
@@ -32,31 +32,29 @@ class Mall:
             book.reject("redeem-reward", data.redemption_id, code)
             return
         cost = reward.cost * data.quantity
-        self.taken[reward.id] = self.taken.get(reward.id, 0) + data.quantity
         taken = book.take(cost)
+        for lot, part in taken:
+            lot["held"] += part
         if taken:
-            book.say("point-held", points=cost, redemption_id=data.redemption_id, grants=told(taken))
-            book.say("point-redeemed", points=cost, redemption_id=data.redemption_id, grants=told(taken))
-            book.active()
-        book.redemptions[data.redemption_id] = {
-            "reward": reward,
-            "quantity": data.quantity,
-            "spent": dated(taken),
-            "cancelled": False,
-        }
-        self.issue(book, data.redemption_id, reward, data.quantity)
+            book.say("point-held", hold_id=f"reward+{data.redemption_id}", points=cost, grants=told(taken))
+        made = {"reward": reward, "quantity": data.quantity, "taken": taken, "spent": [], "cancelled": False}
+        made |= {"id": data.redemption_id, "gift": False}
+        book.redemptions[data.redemption_id] = made
+        at = book.at
+        if reward.stock:
+            self.world.to_do.append(lambda: self.answer(book, made, at))
+        else:
+            self.issue(book, made)
 
     def refusal(self, book, reward, quantity):
         if reward is None:
             return "unknown_reward"
         if reward.cost * quantity > book.available():
             return "insufficient_points"
-        if reward.stock and quantity > self.left(reward):
-            return "out_of_stock"
         mine = sum(
             each["quantity"]
             for each in book.redemptions.values()
-            if each["reward"].id == reward.id and not each["cancelled"]
+            if each["reward"].id == reward.id and not each["cancelled"] and not each["gift"]
         )
         if reward.per_customer_limit and mine + quantity > reward.per_customer_limit:
             return "limit_reached"
@@ -65,17 +63,50 @@ class Mall:
             return "not_eligible"
         return None
 
-    def issue(self, book, redemption_id, reward, quantity):
+    def answer(self, book, made, at):
+        """The stock's owner: first come, first served, all of it or none."""
+        reward = made["reward"]
+        book.begin("loyalty-stream", "answer", at, self.world.clock)
+        if made["quantity"] <= self.left(reward):
+            self.taken[reward.id] = self.taken.get(reward.id, 0) + made["quantity"]
+            self.issue(book, made)
+        else:
+            del book.redemptions[made["id"]]
+            for lot, part in made["taken"]:
+                lot["held"] -= part
+                lot["free"] += part
+            if made["taken"]:
+                points = amount_of(made["taken"])
+                book.say(
+                    "point-released",
+                    hold_id=f"reward+{made['id']}",
+                    points=points,
+                    reason="out_of_stock",
+                    grants=told(made["taken"]),
+                )
+                book.repay()
+            book.reject("redeem-reward", made["id"], "out_of_stock")
+        self.world.settle_late(book, at)
+
+    def issue(self, book, made):
+        reward = made["reward"]
+        for lot, part in made["taken"]:
+            lot["held"] -= part
+        if made["taken"]:
+            made["spent"] = dated(made["taken"])
+            book.active()
+            points = amount_of(made["taken"])
+            book.say("point-redeemed", points=points, redemption_id=made["id"], grants=told(made["taken"]))
         book.say(
             "reward-issued",
-            redemption_id=redemption_id,
+            redemption_id=made["id"],
             reward_id=reward.id,
-            quantity=quantity,
+            quantity=made["quantity"],
             kind=reward.kind,
-            codes=quantity if reward.kind == "coupon" else 0,
+            codes=made["quantity"] if reward.kind == "coupon" else 0,
         )
 
-    def cancel(self, book, fact, _world):
+    def cancel(self, book, fact):
         redemption_id = fact.data.redemption_id
         redemption = book.redemptions.get(redemption_id)
         if redemption is None:
@@ -85,13 +116,20 @@ class Mall:
             book.reject("cancel-redemption", redemption_id, "hold_closed")
             return
         redemption["cancelled"] = True
-        self.taken[redemption["reward"].id] -= redemption["quantity"]
+        if redemption["reward"].stock:
+            self.taken[redemption["reward"].id] -= redemption["quantity"]
         if redemption["spent"]:
             orders.give_back(book, redemption["spent"], redemption_id=redemption_id)
 
+    def award(self, book, award, match):
+        """Entries and gifts that a campaign awards."""
+
+    def undo(self, book, order):
+        """After a refund: entries that came with the order are withdrawn while the draw is open."""
+
     # -- draws -----------------------------------------------------------------------------------------
 
-    def enter(self, book, fact, _world):
+    def enter(self, book, fact):
         data = fact.data
         if ("entry", data.entry_id) in book.ids:
             return

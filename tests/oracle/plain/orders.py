@@ -302,16 +302,7 @@ def refunded(book, fact, world):
 def go_back(book, order, reason, world):
     """After a refund: spent points are restored, then granted points revoked, each in proportion to what is left."""
     restore(book, order)
-    takes = []
-    for earned in order["earned"]:
-        gone = earned["points"] - stays(order, earned) - earned["revoked"]
-        if gone > 0:
-            earned["revoked"] += gone
-            earned["lot"]["revoked"] += gone
-            takes.append(gone)
-    if takes:
-        own = [lot for lot in book.lots if lot["order"] == order["order_id"]]
-        book.revoke(sum(takes), reason, own, order_id=order["order_id"])
+    revoke(book, order, reason)
     world.campaigns.undo(book, order)
     if order["first"] and not stands(order):
         order["first"] = False
@@ -319,6 +310,19 @@ def go_back(book, order, reason, world):
         if others:
             make_first(book, min(others, key=lambda each: each["at"]), world)
     world.tiers.lowered(book)
+
+
+def revoke(book, order, reason):
+    """Take back what no longer stays of what the order was granted."""
+    total = 0
+    for earned in order["earned"]:
+        gone = earned["points"] - stays(order, earned) - earned["revoked"]
+        if gone > 0:
+            earned["revoked"] += gone
+            total += gone
+    if total:
+        own = [lot for lot in book.lots if lot["order"] == order["order_id"]]
+        book.revoke(total, reason, own, order_id=order["order_id"])
 
 
 def stays(order, earned):

@@ -7,10 +7,12 @@ package it knows the types of facts and rules, nothing else.
 from loyalty_stream.domain.facts import (
     ActivityAttended,
     AdjustPoints,
+    CancelRedemption,
     CheckedIn,
     ConfirmHold,
     CustomerRegistered,
     CustomerUpdated,
+    EnterDraw,
     EraseCustomer,
     GamePlayed,
     GrantPoints,
@@ -19,6 +21,7 @@ from loyalty_stream.domain.facts import (
     OrderCompleted,
     OrderPaid,
     OrderRefunded,
+    RedeemReward,
     ReleaseHold,
     ReviewPublished,
     ReviewRemoved,
@@ -28,6 +31,7 @@ from loyalty_stream.domain.facts import (
 from plain import commands, earning, orders, when
 from plain.book import FOREVER, Book
 from plain.campaigns import Campaigns
+from plain.mall import Mall
 from plain.tiers import Tiers
 
 OWN = "loyalty-stream"
@@ -68,6 +72,9 @@ DECIDE = {
     AdjustPoints: commands.adjusted,
     GrantPoints: commands.granted,
     EraseCustomer: commands.erased,
+    RedeemReward: lambda book, fact, world: world.mall.redeem(book, fact),
+    CancelRedemption: lambda book, fact, world: world.mall.cancel(book, fact),
+    EnterDraw: lambda book, fact, world: world.mall.enter(book, fact),
 }
 
 
@@ -82,6 +89,7 @@ class World:
         """What a line sets off in other accounts: done before the next line."""
         self.tiers = Tiers(rules)
         self.campaigns = Campaigns(rules, self)
+        self.mall = Mall(rules, self)
 
     # -- one line --------------------------------------------------------------------------------------
 
@@ -95,7 +103,7 @@ class World:
         self.advance(at)
         self.apply(fact, at)
         while self.to_do:
-            self.reward(*self.to_do.pop(0))
+            self.to_do.pop(0)()
         made = [
             event for customer, book in self.books.items() for event in book.events[before.get(customer, 0) :]
         ]
@@ -121,8 +129,7 @@ class World:
         book.seen.add((fact.source, fact.id))
         book.begin(fact.source, fact.id, at, self.clock)
         DECIDE[type(fact)](book, fact, self)
-        self.expire_passed(book, self.clock, at)
-        self.settle(book, at)
+        self.settle_late(book, at)
 
     def apply_waiting(self, book, these):
         for each in these:
@@ -141,7 +148,8 @@ class World:
             return
         if any(order["first"] for order in book.orders):
             book.referral_paid = True
-            self.to_do.append((book.referred_by, f"referral:{book.customer}", points, book.at))
+            told = (book.referred_by, f"referral:{book.customer}", points, book.at)
+            self.to_do.append(lambda: self.reward(*told))
 
     def reward(self, referrer, grant_id, points, at):
         """The command that pays a referrer, in the referrer's own account."""
@@ -151,8 +159,7 @@ class World:
             book.reject("grant-points", grant_id, "account_erased")
             return
         book.grant(points, "grant-points")
-        self.expire_passed(book, self.clock, at)
-        self.settle(book, at)
+        self.settle_late(book, at)
 
     # -- time ------------------------------------------------------------------------------------------
 
@@ -168,6 +175,11 @@ class World:
             self.falls_after = self.clock - 1
             self.do_due(book, due[3], self.clock, self.clock)
         self.clock = self.falls_after = max(self.clock, time)
+
+    def settle_late(self, book, at):
+        """After something of the time `at`: what it brought about and is past its date, and what is due already."""
+        self.expire_passed(book, self.clock, at)
+        self.settle(book, at)
 
     def settle(self, book, since):
         """Do what a late fact brought about and is due already, no earlier than the fact."""
