@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from loyalty_stream.app.simulate import BadLine, simulate
+from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.programme import compile_rules, parse_programme
+from loyalty_stream.wire.topics import FACT_OF_TYPE
 from tests.docs.transcript import Example, Reader, Step, examples
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -93,6 +95,13 @@ def test_every_section_of_the_programme_file_is_in_an_example() -> None:
         shown |= {*tables, *(f"earning.{key}" for key in tables.get("earning", {}))}
     wanted = {*block, *(f"earning.{key}" for key in block["earning"])}
     assert wanted - shown == {"leaderboards", "finance"}
+
+
+def test_every_type_of_event_is_in_an_example() -> None:
+    steps = [step for example in EXAMPLES for step in example.steps]
+    assert {*FACT_OF_TYPE} - {step.event["type"] for step in steps} == set()
+    told = {kind for step in steps for kind, _ in step.outputs}
+    assert {*EVENT_TYPE.values()} - told == {"account-noted"}
 
 
 def test_every_transcript_says_something() -> None:
