@@ -6,6 +6,7 @@ difference to the points without it. It must not know which campaigns count.
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import gcd
 from typing import Final
 
 from msgspec import Struct
@@ -15,7 +16,6 @@ from loyalty_stream.domain.rounding import rounded
 from loyalty_stream.domain.rules import PurchaseRule, Rounding
 from loyalty_stream.domain.scope import in_scope
 
-ONE: Final = Fraction(1)
 _MOST_BITS: Final = 63
 """What an event can hold of an integer: both sides of the fraction lose their lowest bits beyond it."""
 
@@ -54,43 +54,50 @@ def extras(
     `alone`: the rules give nothing themselves, so that it gives all of it. A rule to which it adds nothing is left
     out.
     """
+    # All in integers, over one denominator: fractions take ten times as long.
+    above, below = own.multiplier.numerator, own.multiplier.denominator
+    factors, shared = _factors(len(lines), before)
+    shared *= below * tier.denominator
     found = []
     for rule in rules:
-        places = [place for place, line in enumerate(lines) if not rule.scoped or in_scope(rule, line)]
+        places: Sequence[int] = range(len(lines))
+        if rule.scoped:
+            places = [place for place in places if in_scope(rule, lines[place])]
         amounts = nets if rule.basis == "net" else [line.amount for line in lines]
         if sum([amounts[place] for place in places]) < rule.minimum_amount:
             continue
-        counted = [place for place in places if not own.scope or place in own.scope]
-        rate = Fraction(rule.numerator, rule.denominator) * tier
-        without = _exact(places, amounts, before) * rate if not alone else Fraction(0)
-        with_it = _exact(places if not alone else counted, amounts, [*before, own]) * rate
-        points = _points(with_it, rule.rounding) - _points(without, rule.rounding)
+        counted = [place for place in places if place in own.scope] if own.scope else places
+        rate, denominator = rule.numerator * tier.numerator, rule.denominator * shared
+        multiplied = sum([amounts[place] * factors[place] for place in counted]) * rate
+        if alone:
+            without, with_it = 0, multiplied * above
+        else:
+            without = sum([amounts[place] * factors[place] for place in places]) * rate * below
+            with_it = without + multiplied * (above - below)
+        points = rounded(with_it, denominator, rule.rounding) - rounded(without, denominator, rule.rounding)
         if points > 0:
             base = sum([amounts[place] for place in counted])
             scope = None if len(counted) == len(lines) else tuple(counted)
-            found.append(Extra(points, _told(with_it - without), rule.rounding, base, scope))
+            exact = _told(with_it - without, denominator)
+            found.append(Extra(points, exact, rule.rounding, base, scope))
     return tuple(found)
 
 
-def _exact(places: Sequence[int], amounts: Sequence[int], multiplying: Sequence[Multiplying]) -> Fraction:
-    """The amounts of the lines, each times what multiplies it."""
-    total = Fraction(0)
-    for place in places:
-        factor = ONE
-        for each in multiplying:
-            if not each.scope or place in each.scope:
-                factor *= each.multiplier
-        total += amounts[place] * factor
-    return total
+def _factors(lines: int, multiplying: Sequence[Multiplying]) -> tuple[list[int], int]:
+    """By what each line is multiplied in all, and the denominator that all of these have."""
+    factors, denominator = [1] * lines, 1
+    for each in multiplying:
+        above, below = each.multiplier.numerator, each.multiplier.denominator
+        denominator *= below
+        for place in range(lines):
+            factors[place] *= above if not each.scope or place in each.scope else below
+    return factors, denominator
 
 
-def _points(exact: Fraction, rounding: Rounding) -> int:
-    return rounded(exact.numerator, exact.denominator, rounding)
-
-
-def _told(exact: Fraction) -> tuple[int, int]:
-    """Numerator and denominator; of absurdly fine fractions so many digits as an event can hold."""
-    numerator, denominator = exact.numerator, exact.denominator
+def _told(numerator: int, denominator: int) -> tuple[int, int]:
+    """The fraction in lowest terms; of an absurdly fine one so many digits as an event can hold."""
+    common = gcd(numerator, denominator)
+    numerator, denominator = numerator // common, denominator // common
     beyond = max(numerator.bit_length(), denominator.bit_length()) - _MOST_BITS
     if beyond > 0:
         numerator, denominator = numerator >> beyond, max(denominator >> beyond, 1)
