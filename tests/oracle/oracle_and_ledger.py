@@ -96,12 +96,6 @@ class Real:
         return told
 
 
-def name_lots(book, grant_ids):
-    """The oracle cannot know ids, which are made of the numbers of events; of equal lots the first by id goes first."""
-    for lot in book.lots:
-        lot["sort"] = grant_ids.get((book.customer, lot["label"]), lot["sort"])
-
-
 def by_label(labels, grants):
     together = {}
     for grant in grants:
@@ -127,13 +121,15 @@ def picked(event):
 
 def difference(rules, facts):
     """Where the oracle and the ledger first disagree over a history, as text; None where they agree."""
-    oracle, real = World(rules), Real(rules)
+    real = Real(rules)
+    # The oracle cannot know ids, which count events: it is told them, since of equal lots the first by id goes first.
+    oracle = World(rules, real.grant_ids)
     for number, fact in enumerate(facts):
-        expected, bad = oracle.line(fact)
         try:
             was_bad, events, balances = real.line(fact)
         except AssertionError as error:
             return f"line {number}, {fact}:\n  {error}"
+        expected, bad = oracle.line(fact)
         wanted = sorted([picked(event) for event in expected], key=repr)
         got = sorted(events, key=repr)
         if bad != was_bad:
@@ -151,8 +147,6 @@ def difference(rules, facts):
                     *[f"  both:            {show(event)}" for event in wanted if event in got],
                 ]
             )
-        for customer in balances:
-            name_lots(oracle.books[customer], real.grant_ids)
         for customer, balance in balances.items():
             summary = oracle.books[customer].summary()
             if balance != {name: summary[name] for name in balance}:

@@ -12,13 +12,14 @@ FOREVER = float("inf")
 
 
 class Book:
-    def __init__(self, customer, rules):
+    def __init__(self, customer, rules, grant_ids):
         self.customer = customer
         self.rules = rules
         self.zone = rules.zone
         self.events = []
         self.seen = set()
         self.lots = []
+        self.grant_ids = grant_ids
         self.label_counts = {}
         self.holds = {}
         self.orders = []
@@ -178,7 +179,7 @@ class Book:
         made = len([each for each in self.lots if each["stem"] == cause["stem"]])
         lot = {
             "label": f"{name}/{count}",
-            "sort": f"{cause['stem']}.{made}",
+            "sort": self.grant_ids.get((self.customer, f"{name}/{count}"), f"{cause['stem']}.{made}"),
             "stem": cause["stem"],
             "earned_at": self.at,
             "expires_at": self.date_for(self.at),

@@ -211,7 +211,7 @@ def completed(book, fact, world):
     if order is None:
         early(book, fact, "completed", completed)
         return
-    if order["completed"] or order["cancelled"]:
+    if order["completed"]:
         return
     order["completed"] = True
     for lot in sorted(book.lots, key=book.spending_order):

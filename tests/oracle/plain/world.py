@@ -79,8 +79,10 @@ DECIDE = {
 
 
 class World:
-    def __init__(self, rules):
+    def __init__(self, rules, grant_ids=None):
         self.rules = rules
+        self.grant_ids = {} if grant_ids is None else grant_ids
+        """Customer and label of a lot -> the id of its grant, where it is known."""
         self.clock = 0
         self.falls_after = 0
         """Tiers that fall by time have fallen up to this instant."""
@@ -111,7 +113,7 @@ class World:
 
     def book(self, customer):
         if customer not in self.books:
-            self.books[customer] = Book(customer, self.rules)
+            self.books[customer] = Book(customer, self.rules, self.grant_ids)
         return self.books[customer]
 
     def apply(self, fact, at):
