@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from loyalty_stream.app.ledger import (
     Counts,
@@ -20,7 +21,7 @@ from loyalty_stream.domain import decide, expiry
 from loyalty_stream.domain.account import Account, Lot
 from loyalty_stream.domain.events import PointEvent
 from loyalty_stream.domain.facts import Fact, Incoming
-from loyalty_stream.domain.rules import Rules
+from loyalty_stream.domain.rules import Availability, Period, Rules
 from loyalty_stream.engine.log import Headers
 from loyalty_stream.engine.memory_log import StoredRecord
 from loyalty_stream.engine.stage import Context, TimerFailedError, side_tables_in_memory
@@ -523,9 +524,20 @@ def test_what_is_never_matched_is_counted() -> None:
     partition.take(given.refund("r-1", "2026-01-16 10:00", "o-1", 100))
     partition.take(given.completion("k-1", "2026-01-16 10:00", "o-1"))
     partition.take(given.cancellation("c-1", "2026-01-16 10:00", "o-2"))
-    partition.take(given.cancellation("c-2", "2026-01-16 10:00", "o-2"))  # a repeat, which is found with the payment
+    partition.take(
+        given.cancellation("c-2", "2026-01-16 10:00", "o-2")
+    )  # a repeat, which is found with the payment
     partition.take(given.order_paid("o-2", "2026-01-15 10:00", 10000))
     assert types(partition.advance("2028-03-26 10:00")) == ["account-noted", "account-noted"]
     partition.commit()
     assert partition.sink.taken[0][1].unmatched == 2
     assert partition.letters() == []
+
+
+def test_pending_points_become_available_in_time_though_other_points_fall_due_first() -> None:
+    delayed = Availability("delay", Period("PT90M", milliseconds=90 * 60_000))
+    partition = Partition(replace(given.PLAIN, availability=delayed))
+    partition.take(given.check_in("x-1", "2025-11-15 09:00"))
+    partition.take(given.order_paid("o-1", "2026-01-15 10:00", 10000))
+    assert partition.advance("2026-01-15 11:29") == []
+    assert types(partition.advance("2026-01-15 11:30")) == ["point-activated"]
