@@ -147,12 +147,13 @@ def _evolve(accounts: dict[str, Account], events: list[PointEvent]) -> float:
         assert isinstance(cause, Cause)
         key = b""
         if cause.source != SOURCE:
-            key = identity.digest(event.subject, cause.source, cause.id)[: identity.KEY_BYTES]
+            key = identity.key_of(identity.digest(event.subject, cause.source, cause.id))
         at = round(event.time.timestamp() * 1000)
-        todo.append((account, event.data, key, at, event.id.endswith(".0")))
+        stem, _, number = event.id.rpartition(".")
+        todo.append((account, event.data, key, stem, at, number == "0"))
     begun = process_time()
-    for account, data, key, at, first in todo:
-        evolve(account, data, key, at, first=first)
+    for account, data, key, stem, at, first in todo:
+        evolve(account, data, key, stem, at, first=first)
     return process_time() - begun
 
 

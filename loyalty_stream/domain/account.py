@@ -6,17 +6,43 @@ field names; `wire.account_codec` writes and reads them. New fields go to the en
 """
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from loyalty_stream.domain.events import Purpose
 
 NEVER = 1 << 53
 """The `expires_at` of points that never expire: later than every instant, and exact in JSON."""
 
-KEY_BUCKET_MS = 28 * 24 * 3600 * 1000
-"""Remembered keys are filed by four weeks of their event's time, and forgotten by the bucket."""
+KEY_BUCKET_MS = 4 * 28 * 24 * 3600 * 1000
+"""What is remembered is filed by sixteen weeks of its event's time, and forgotten by the bucket.
+
+Longer buckets cost what is kept beyond the retention, shorter ones their heads: half of the accounts of a
+few months would be those. Its seconds fit into three bytes.
+"""
+
+Term = tuple[int | str | tuple[int, ...], ...]
+"""What grants of orders have in common, such as a rule's rate (see `order_records`)."""
 
 
-class Lot(Struct, array_like=True, gc=False):
+class _Packable(Struct, array_like=True, gc=False):
+    """Keeps how it is stored beside its values, until one of them changes."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        force_setattr(self, name, value)
+        force_setattr(self, "packed", b"")
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is self.__class__ and _values(self) == _values(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of every struct that can change
+
+
+def _values(packable: object) -> tuple[object, ...]:
+    assert isinstance(packable, Lot | Spent)
+    return tuple([getattr(packable, name) for name in packable.__struct_fields__ if name != "packed"])
+
+
+class Lot(_Packable, array_like=True, gc=False):
     """What is left of one grant. `points` are free to spend, `held` are reserved, `pending` not available yet."""
 
     grant_id: str
@@ -28,6 +54,8 @@ class Lot(Struct, array_like=True, gc=False):
     """Points that cannot be spent yet; while there are any, `points` and `held` are 0."""
     available_at: int = 0
     """When the pending points become available; `NEVER`: when their order completes."""
+    packed: bytes = b""
+    """As it is stored (`wire.lot_records`); empty: to be made."""
 
 
 class Hold(Struct, array_like=True, gc=False):
@@ -45,7 +73,7 @@ class Hold(Struct, array_like=True, gc=False):
     """What a `confirmed` hold has redeemed, until an order names it; then it is the order's."""
 
 
-class Spent(Struct, array_like=True, gc=False):
+class Spent(_Packable, array_like=True, gc=False):
     """Points of one grant that were redeemed, with the dates that they come back with."""
 
     grant_id: str
@@ -53,6 +81,8 @@ class Spent(Struct, array_like=True, gc=False):
     earned_at: int
     expires_at: int
     restored: int = 0
+    packed: bytes = b""
+    """As it is stored, likewise."""
 
 
 class Line(Struct, array_like=True, gc=False):
@@ -124,6 +154,8 @@ class Order(Struct, array_like=True, gc=False):
     first: bool = False
     """It carries the first-purchase bonus, whatever that is worth."""
     campaigns: list[Counted] = []
+    key: bytes = b""
+    """The business key of its id, set when it is added."""
 
     @property
     def net_amount(self) -> int:
@@ -210,11 +242,12 @@ class Account(Struct, array_like=True, gc=False):
     lots: list[Lot] = field(default_factory=list)
     """In spending order: expires first, earned first, grant id. A lot with nothing free and nothing held is gone."""
     holds: dict[str, Hold] = field(default_factory=dict)
-    orders: dict[str, Order] = field(default_factory=dict)
+    orders: dict[int, bytes] = field(default_factory=dict)
+    """Packed, by the bucket of their payment: `domain.orders` alone knows how."""
     waiting: dict[str, Waiting] = field(default_factory=dict)
     """By the stem of the waiting event, in the order of arrival."""
     keys: dict[int, bytes] = field(default_factory=dict)
-    """Bucket of `KEY_BUCKET_MS` -> the 8-byte keys remembered in it, end to end (see `identity`)."""
+    """Bucket of `KEY_BUCKET_MS` -> the business keys remembered in it, end to end (see `identity`)."""
     daily: dict[int, dict[str, int]] = field(default_factory=dict)
     """Local day -> counter name (`review`, `share`, `game:<id>`, `points`) -> count against its daily limit."""
     streaks: list[tuple[int, int]] = field(default_factory=list)
@@ -224,6 +257,16 @@ class Account(Struct, array_like=True, gc=False):
     """`expires_at` of lots -> the notice periods for which the warning is out."""
     segments: tuple[str, ...] = ()
     referred_by: str = ""
+    prefix: str = ""
+    """What the stems of all its causes begin with (see `identity`)."""
+    causes: dict[int, bytes] = field(default_factory=dict)
+    """Bucket of `KEY_BUCKET_MS` -> the causes remembered in it: of each its key and its second, end to end."""
+    terms: list[Term] = field(default_factory=list)
+    """What the packed orders' grants have in common, by the number that stands for it there."""
+    midnight: int = 0
+    """When days begin for expiries (`lot_records`): quarter of an hour of the UTC day, and one; 0: not known."""
+    unpacked: dict[bytes, Order] = field(default_factory=dict)
+    """Orders as they were added or changed and are not packed yet, by their key."""
     campaigns: dict[str, Participation] = field(default_factory=dict)
     """By campaign id (`campaign_awards`); forgotten with the retention after the campaign's end."""
     # DOMAIN.md, Deletion
@@ -254,6 +297,16 @@ class Account(Struct, array_like=True, gc=False):
 
     reviews: dict[bytes, Review] = field(default_factory=dict)
     """Those that were granted points and not removed, by their business key (`reviews`)."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same account, however far its orders are packed."""
+        if not isinstance(other, Account):
+            return NotImplemented
+        from loyalty_stream.domain import orders  # noqa: PLC0415 - it is made of accounts
+
+        return orders.comparable(self) == orders.comparable(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of every struct that can change
 
 
 def imbalance(account: Account) -> int:

@@ -76,7 +76,7 @@ __all__ = ["apply", "is_known", "too_old"]
 def is_known(account: Account, fact: Fact) -> bool:
     """Whether the account remembers the fact, so that it changes nothing."""
     digest = identity.digest(fact.subject, fact.source, fact.id)
-    return identity.remembers(account.keys, digest[: identity.KEY_BYTES])
+    return identity.remembers_cause(account.causes, identity.key_of(digest))
 
 
 def apply(
@@ -97,7 +97,7 @@ def apply(
     here. On an error the account is not to be used any more.
     """
     digest = identity.digest(fact.subject, fact.source, fact.id)
-    if identity.remembers(account.keys, digest[: identity.KEY_BYTES]):
+    if identity.remembers_cause(account.causes, identity.key_of(digest)):
         return []
     subject = fact.subject
     if account.erased_at and (erasure.has_asked(account, fact) or not erasure.is_command(fact)):
@@ -108,7 +108,7 @@ def apply(
     quiet = quiet_until is not None and quiet_until > now
     if not quiet and expiry.may_be_due(account, rules, now):
         due += expiry.settle(account, subject, rules, now)
-    if now // KEY_BUCKET_MS not in account.keys:
+    if now // KEY_BUCKET_MS not in account.causes:
         due += retention.forget(account, subject, rules, now)
     journal = open_journal(account, subject, Cause(fact.source, fact.id), fact.time, at, now, digest)
     made = _decide(journal, fact, rules)

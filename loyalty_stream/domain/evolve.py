@@ -44,7 +44,7 @@ def fold(account: Account, event: PointEvent) -> None:
         )
     key = b""
     if cause.source != SOURCE:
-        key = identity.digest(event.subject, cause.source, cause.id)[: identity.KEY_BYTES]
+        key = identity.key_of(identity.digest(event.subject, cause.source, cause.id))
     stem, _, number = event.id.rpartition(".")
     evolve(account, data, key, stem, calendar.to_ms(event.time), first=number == "0")
 
@@ -57,7 +57,7 @@ def evolve(  # noqa: C901, PLR0912 - one case for each type of event
     `stem` is what the ids of the cause's events begin with.
     """
     if first and key:
-        fold_notes.remember(account, key, at)
+        fold_notes.remember_cause(account, key, stem, at)
     if data.note is not None:
         fold_notes.fold_note(account, data.note, stem, at)
     match data:

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from typing import Final, assert_never
 
-from loyalty_stream.domain import calendar, fold_campaigns, fold_rewards, identity, orders
+from loyalty_stream.domain import calendar, fold_campaigns, fold_rewards, identity, lot_records, orders
 from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Line, Order, Waiting
 from loyalty_stream.domain.events import (
     ActivityNote,
@@ -38,8 +38,19 @@ from loyalty_stream.domain.events import (
 )
 
 
+def remember_cause(account: Account, key: bytes, stem: str, at: int) -> None:
+    """File the key of a cause, with its second, under the sixteen weeks of `at`."""
+    causes = account.causes
+    bucket = at // KEY_BUCKET_MS
+    entry = key + (at % KEY_BUCKET_MS // 1000).to_bytes(identity.ENTRY_BYTES - identity.KEY_BYTES, "big")
+    blob = causes.get(bucket)
+    causes[bucket] = entry if blob is None else blob + entry
+    if not account.prefix:
+        account.prefix = stem[: identity.PREFIX]
+
+
 def remember(account: Account, key: bytes, at: int) -> None:
-    """File a key under the four weeks of `at`."""
+    """File a business key under the sixteen weeks of `at`."""
     keys = account.keys
     bucket = at // KEY_BUCKET_MS
     blob = keys.get(bucket)
@@ -227,10 +238,11 @@ def _join_streaks(streaks: list[tuple[int, int]], day: int) -> None:
 
 def _forget(account: Account, note: ForgottenNote) -> None:
     before = note.before
-    account.keys = {
-        bucket: keys for bucket, keys in account.keys.items() if bucket >= before // KEY_BUCKET_MS
-    }
     orders.forget_before(account, before)
+    lot_records.forget_records(account)
+    first = before // KEY_BUCKET_MS
+    account.keys = {bucket: keys for bucket, keys in account.keys.items() if bucket >= first}
+    account.causes = {bucket: causes for bucket, causes in account.causes.items() if bucket >= first}
     account.holds = {
         hold_id: hold
         for hold_id, hold in account.holds.items()

@@ -95,7 +95,7 @@ def open_journal(
     earlier: int = 0,
 ) -> Journal:
     """Open the journal of a cause; `digest` is the cause's (see `identity`)."""
-    key = b"" if cause.source == SOURCE else digest[: identity.KEY_BYTES]
+    key = b"" if cause.source == SOURCE else identity.key_of(digest)
     return Journal(account, subject, cause, time, at, now, key, identity.text_of(digest), earlier, [])
 
 

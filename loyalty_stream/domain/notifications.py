@@ -32,7 +32,7 @@ class Told(Struct, array_like=True, gc=False):
 
     day: int = 0
     keys: bytes = b""
-    """Eight bytes of each notification, end to end."""
+    """The key of each notification, end to end."""
 
 
 class NotificationData(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -79,7 +79,7 @@ def notify(told: Told, event: PointEvent, rules: Rules) -> Notification | None:
     if data is None:
         return None
     digest = identity.digest(event.subject, SOURCE, f"{event.id}:told")
-    key = digest[: identity.KEY_BYTES]
+    key = identity.key_of(digest)
     day = calendar.local_day(calendar.to_ms(event.time), rules.zone)
     if day > told.day:
         told.day, told.keys = day, b""

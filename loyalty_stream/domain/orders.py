@@ -1,49 +1,93 @@
 """The orders that an account remembers: found by their id or by their stem, added and put back.
 
 It must not know what refunds or grants mean. Callers change an `Order` that they found and `save` it; nobody
-else looks into `account.orders`, so that how orders are kept is decided here alone.
+else looks into `account.orders`, so that how orders are kept is decided here alone: packed (`order_records`),
+because most are never looked at again, and those that were added or changed since unpacked besides.
 """
 
 from collections.abc import Iterator
 
-from loyalty_stream.domain.account import Account, Earned, Order
+from msgspec.structs import astuple
+
+from loyalty_stream.domain import identity, order_records
+from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Earned, Order
 
 
 def find(account: Account, order_id: str) -> Order | None:
     """The order of this id, None where none was paid or it is forgotten."""
-    return account.orders.get(order_id)
+    key = identity.order_key(order_id)
+    order = account.unpacked.get(key)
+    if order is not None:
+        return order
+    for bucket, blob in account.orders.items():
+        at = order_records.place_of(blob, key)
+        if at >= 0:
+            return order_records.unpack(account, bucket, blob, at)
+    return None
 
 
 def by_stem(account: Account, stem: str) -> Order | None:
     """The order whose order-paid's events begin with `stem`."""
-    for order in account.orders.values():
+    for order in account.unpacked.values():
         if order.stem == stem:
             return order
+    for bucket, blob in account.orders.items():
+        at = 0
+        while at < len(blob):
+            if order_records.stem_at(account, bucket, blob, at) == stem:
+                return order_records.unpack(account, bucket, blob, at)
+            at += order_records.size_at(blob, at)
     return None
 
 
 def each(account: Account) -> Iterator[Order]:
-    """All orders remembered, in the order in which they were applied."""
-    return iter(account.orders.values())
+    """All orders remembered: by sixteen weeks of their payment, within them in the order they were applied in."""
+    return iter(_all(account))
 
 
 def count(account: Account) -> int:
     """How many orders are remembered."""
-    return len(account.orders)
+    return len(_all(account))
 
 
 def add(account: Account, order_id: str, order: Order) -> None:
     """Remember a new order."""
-    account.orders[order_id] = order
+    order.key = identity.order_key(order_id)
+    account.unpacked[order.key] = order
 
 
 def save(account: Account, order: Order) -> None:
     """Keep the changes made to an order that was found here."""
+    account.unpacked[order.key] = order
+
+
+def pack(account: Account) -> None:
+    """Pack what was added or changed, as for storing it; nothing else changes by it."""
+    for key, order in account.unpacked.items():
+        bucket = order.paid_at // KEY_BUCKET_MS
+        record = order_records.pack(account, order)
+        blob = account.orders.get(bucket, b"")
+        at = order_records.place_of(blob, key)
+        if at < 0:
+            account.orders[bucket] = blob + record
+        else:
+            account.orders[bucket] = blob[:at] + record + blob[at + order_records.size_at(blob, at) :]
+    account.unpacked = {}
 
 
 def forget_before(account: Account, before: int) -> None:
-    """Forget the orders that were paid before the instant `before` (ms)."""
-    account.orders = {name: order for name, order in account.orders.items() if order.paid_at >= before}
+    """Forget the orders that were paid before the instant `before` (ms), and the terms of none but those."""
+    kept = [order for order in _all(account) if order.paid_at >= before]
+    account.orders, account.terms = {}, []
+    account.unpacked = {order.key: order for order in kept}
+
+
+def comparable(account: Account) -> list[object]:
+    """Everything that makes an account what it is, with its orders unpacked: not how far or how it is packed."""
+    values: list[object] = [*astuple(account), _all(account)]
+    for place in _HOW_IT_IS_PACKED:
+        values[place] = None
+    return values
 
 
 def earned_of(order: Order, grant_id: str) -> Earned | None:
@@ -52,3 +96,23 @@ def earned_of(order: Order, grant_id: str) -> Earned | None:
         if earned.grant_id == grant_id:
             return earned
     return None
+
+
+_HOW_IT_IS_PACKED = [
+    Account.__struct_fields__.index(name) for name in ("orders", "terms", "midnight", "unpacked")
+]
+
+
+def _all(account: Account) -> list[Order]:
+    unpacked = dict(account.unpacked)
+    found: dict[int, list[Order]] = {}
+    for bucket, blob in account.orders.items():
+        orders = found[bucket] = []
+        at = 0
+        while at < len(blob):
+            packed = order_records.unpack(account, bucket, blob, at)
+            orders.append(unpacked.pop(packed.key, packed))
+            at += order_records.size_at(blob, at)
+    for order in unpacked.values():
+        found.setdefault(order.paid_at // KEY_BUCKET_MS, []).append(order)
+    return [order for bucket in sorted(found) for order in found[bucket]]

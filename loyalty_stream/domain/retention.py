@@ -16,13 +16,13 @@ def too_old(fact_ms: int, now: int, rules: Rules) -> bool:
 
 
 def forget(account: Account, subject: str, rules: Rules, now: int) -> list[PointEvent]:
-    """Forget what is older than the retention, by whole buckets of keys; so at most once in their 28 days.
+    """Forget what is older than the retention, by whole buckets; so at most once in their sixteen weeks.
 
-    It is enough to ask when `now` is in a bucket that the account has no keys in yet.
+    It is enough to ask when `now` is in a bucket that the account has no causes in yet.
     """
-    keys = account.keys
+    causes = account.causes
     bucket = (now - rules.retention_ms) // KEY_BUCKET_MS
-    if not keys or min(keys) >= bucket:
+    if not causes or min(causes) >= bucket:
         return []
     before = bucket * KEY_BUCKET_MS
     cause_id = f"forgotten:{before}"

@@ -69,6 +69,7 @@ from loyalty_stream.domain.rules import (
     StreakBonus,
     Threshold,
 )
+from loyalty_stream.wire import account_codec
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SOURCE = "/tests"
@@ -369,7 +370,10 @@ def attended(
 
 
 class Customer:
-    """One account under a clock that facts and `clock` move forward, never back; the laws hold at every step."""
+    """One account under a clock that facts and `clock` move forward, never back; the laws hold at every step.
+
+    After every step the account is stored and read again.
+    """
 
     def __init__(self, rules: Rules = RULES, subject: str = "c-1") -> None:
         self.rules = rules
@@ -404,6 +408,8 @@ class Customer:
         for event in made:
             evolve.fold(self.folded, event)
             check(self.folded, event)
+        assert self.folded == self.account
+        self.account = account_codec.decode(account_codec.encode(self.account))
         assert self.folded == self.account
         self.events += made
         return made

@@ -6,7 +6,7 @@ from fractions import Fraction
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from loyalty_stream.domain import fold_campaigns
+from loyalty_stream.domain import fold_campaigns, orders
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import AskNote, PointEvent, PointGranted, PointRevoked
 from loyalty_stream.domain.rules import Award, Campaign, Rules
@@ -84,12 +84,12 @@ class Shop:
                 self.orders += 1
                 self._keep(self.customer.when(order_paid(name, at, lines, order_id=f"o-{self.orders}")))
             case ("refund", number, amount):
-                order = self.customer.account.orders.get(f"o-{number}")
+                order = orders.find(self.customer.account, f"o-{number}")
                 if order is not None and order.left_amount:
                     refunded = min(amount, order.left_amount)
                     self.customer.when(refund(name, at, f"o-{number}", refunded))
             case ("cancel", number):
-                if f"o-{number}" in self.customer.account.orders:
+                if orders.find(self.customer.account, f"o-{number}") is not None:
                     self.customer.when(cancellation(name, at, f"o-{number}"))
             case ("share", _):
                 self._keep(self.customer.when(share(name, at)))
@@ -116,7 +116,7 @@ def agree(account: Account, rules: Rules, *, answered: bool) -> None:
             continue
         counted = [
             (order, each)
-            for order in account.orders.values()
+            for order in orders.each(account)
             for each in order.campaigns
             if each.campaign_id == one.id
         ]
@@ -140,7 +140,7 @@ def agree(account: Account, rules: Rules, *, answered: bool) -> None:
 def points_left(account: Account, campaign_id: str) -> int:
     return sum(
         earned.points - earned.revoked
-        for order in account.orders.values()
+        for order in orders.each(account)
         for earned in order.earned
         if earned.kind == f"campaign:{campaign_id}"
     )

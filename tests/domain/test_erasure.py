@@ -19,6 +19,7 @@ from given import (
 
 from loyalty_stream.domain import decide
 from loyalty_stream.domain.account import NEVER, Account, Lot, imbalance
+from loyalty_stream.domain.identity import KEY_BYTES
 from loyalty_stream.wire import account_codec
 
 DAY = "2026-01-15"
@@ -64,7 +65,7 @@ def test_nothing_is_remembered_but_the_totals_and_the_request():
     account = customer.account
     left = {name for name in account.__struct_fields__ if getattr(account, name) != getattr(Account(), name)}
     assert left == {"granted", "redeemed", "revoked", "erased_at", "keys"}
-    assert sum(map(len, account.keys.values())) == 8
+    assert sum(map(len, account.keys.values())) == KEY_BYTES
     assert len(account_codec.encode(account)) < 100
 
 

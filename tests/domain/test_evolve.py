@@ -65,6 +65,11 @@ def after(*events: PointEventData, account: Account | None = None) -> Account:
     return account
 
 
+def kept(order_id: str, order: Order) -> dict[bytes, Order]:
+    order.key = identity.order_key(order_id)
+    return {order.key: order}
+
+
 def noted(note: Note) -> AccountNoted:
     return AccountNoted(kind="any", note=note)
 
@@ -172,12 +177,12 @@ def test_what_points_do(events, changed):
         (KeyNote(), {}),
         (
             OrderNote("o", (("1", 900),)),
-            {"orders": {"o": Order("stem", AT, [Line("1", 900)])}, "tier_spend": 900},
+            {"unpacked": kept("o", Order("stem", AT, [Line("1", 900)])), "tier_spend": 900},
         ),
         (
             OrderNote("o", (("1", 900),), first=True),
             {
-                "orders": {"o": Order("stem", AT, [Line("1", 900)], first=True)},
+                "unpacked": kept("o", Order("stem", AT, [Line("1", 900)], first=True)),
                 "first_order": "stem",
                 "tier_spend": 900,
             },
@@ -238,7 +243,7 @@ def test_what_an_account_remembers(note, changed):
 
 def test_an_order_that_waited_waits_no_longer():
     account = after(noted(WaitingNote("o", DUE, "{}", "h")), noted(OrderNote("o", (("1", 900),))))
-    assert account == Account(orders={"o": Order("stem", AT, [Line("1", 900)])}, tier_spend=900)
+    assert account == Account(unpacked=kept("o", Order("stem", AT, [Line("1", 900)])), tier_spend=900)
 
 
 def test_an_order_can_spend_a_hold_without_redeeming_points():
@@ -277,8 +282,10 @@ def test_what_is_forgotten():
             "open": Hold(1, before - 1, "open", [("g", 1)]),
             "new": Hold(1, before, "spent", []),
         },
-        orders={"old": Order("a", before - 1, [Line("1", 1)]), "new": Order("b", before, [Line("1", 1)])},
-        keys={699: b"8 bytes.", 700: b"8 bytes."},
+        unpacked=kept("old", Order("a", before - 1, [Line("1", 1)]))
+        | kept("new", Order("b", before, [Line("1", 1)])),
+        keys={699: b"keykey", 700: b"keykey"},
+        causes={699: b"keykeysec", 700: b"keykeysec"},
         daily={19599: {"share": 1}, 19600: {"share": 1}},
         streaks=[(19590, 9), (19599, 1)],
         surveys=["nps"],
@@ -290,8 +297,9 @@ def test_what_is_forgotten():
         debt=5,
         lots=[Lot("g", 1, 0, EXPIRES_MS)],
         holds={"open": Hold(1, before - 1, "open", [("g", 1)]), "new": Hold(1, before, "spent", [])},
-        orders={"new": Order("b", before, [Line("1", 1)])},
-        keys={700: b"8 bytes."},
+        unpacked=kept("new", Order("b", before, [Line("1", 1)])),
+        keys={700: b"keykey"},
+        causes={700: b"keykeysec"},
         daily={19600: {"share": 1}},
         streaks=[(19599, 1)],
         surveys=["nps"],
@@ -318,9 +326,11 @@ def event(number: int, source: str = SOURCE, data: PointEventData | None = None)
 def test_the_first_event_of_a_cause_makes_the_account_remember_it():
     account = Account()
     fold(account, event(0))
-    key = identity.digest("c-1", SOURCE, "e-1")[: identity.KEY_BYTES]
-    assert account.keys == {AT // KEY_BUCKET_MS: key}
-    assert identity.remembers(account.keys, key)
+    key = identity.key_of(identity.digest("c-1", SOURCE, "e-1"))
+    seconds = (AT % KEY_BUCKET_MS // 1000).to_bytes(3, "big")
+    assert account.causes == {AT // KEY_BUCKET_MS: key + seconds}
+    assert account.prefix == "stem"
+    assert identity.remembers_cause(account.causes, key)
 
 
 @pytest.mark.parametrize("number", [1, 10, 100])

@@ -1,10 +1,29 @@
 """One sound event of every type in and out, and accounts, for the tests of the wire layer."""
 
 import json
+from binascii import a2b_base64
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
-from loyalty_stream.domain.account import Account, Hold, Line, Lot, Order, Waiting
+from loyalty_stream.domain import orders
+from loyalty_stream.domain.account import (
+    KEY_BUCKET_MS,
+    NEVER,
+    Account,
+    Asked,
+    Counted,
+    Earned,
+    Hold,
+    Line,
+    Lot,
+    Order,
+    Participation,
+    Redeemed,
+    Review,
+    Spent,
+    Waiting,
+)
 from loyalty_stream.domain.events import (
     EVENT_TYPE,
     AccountNoted,
@@ -13,6 +32,7 @@ from loyalty_stream.domain.events import (
     CommandRejected,
     DrawEntered,
     DrawWon,
+    ForRedemption,
     KeyNote,
     OrderNote,
     PointActivated,
@@ -201,9 +221,16 @@ def point_event(data: PointEventData) -> PointEvent:
     return PointEvent(id="abc.0", type=EVENT_TYPE[type(data)], subject="customer-1", time=INSTANT, data=data)
 
 
+STEM = "cust" + "keykeyke"
+"""Of the cause at place 1 of its bucket: `prefix` and the base64 text of its key."""
+BUCKET = AT_MS // KEY_BUCKET_MS
+_SECOND = (AT_MS % KEY_BUCKET_MS // 1000).to_bytes(3, "big")
+
+
 def account() -> Account:
     """An account with something in every field."""
-    return Account(
+    expires = 1_800_000_000_000
+    stored = Account(
         available=150,
         pending=1,
         held=40,
@@ -214,17 +241,72 @@ def account() -> Account:
         revoked=10,
         restored=1,
         registered_at=AT_MS,
-        first_order="o-1",
-        lots=[Lot("abcdefghijkl.0", 150, AT_MS, AT_MS + 1, held=40)],
-        holds={"h-1": Hold(40, AT_MS + 2, "open", [("abcdefghijkl.0", 40)], "o-2")},
-        orders={"o-1": Order("abcdefghijkl", AT_MS, [Line("1", 12000, 5), Line("2", 7050)])},
-        waiting={"o-2": Waiting("h-2", AT_MS + 3, "{}", "o-2")},
-        keys={731: b"12345678abcdefgh"},
-        daily={20468: {"review": 2, "points": 30}},
+        first_order=STEM,
+        lots=[
+            Lot(f"{STEM}.0", 150, AT_MS, expires, held=40),
+            Lot(f"{STEM}.7", 0, AT_MS, expires, pending=1, available_at=NEVER),
+            Lot("abcdefghijkl.0", 70_000, AT_MS - 1, NEVER),
+        ],
+        holds={
+            "h-1": Hold(40, AT_MS + 2, "open", [(f"{STEM}.0", 40)], "o-2"),
+            "h-2": Hold(
+                60, AT_MS // 1000 * 1000, "confirmed", [], spent=[Spent(f"{STEM}.1", 60, AT_MS, expires, 5)]
+            ),
+        },
+        waiting={"stem": Waiting("h-2", AT_MS + 3, "{}", "o-2")},
+        keys={BUCKET: b"review" + b"share."},
+        daily={20468: {"review": 2, "points": 30}, 20470: {"game:spin": 1, "other": 2}},
         streaks=[(20460, 3), (20466, 1)],
         surveys=["nps-2026"],
         warned={AT_MS + 1: ["P30D", "P7D"]},
         segments=("vip", "tea"),
         referred_by="customer-2",
-        erased_at=AT_MS + 4,
+        prefix="cust",
+        causes={BUCKET - 1: b"first.sec", BUCKET: b"other." + _SECOND + a2b_base64("keykeyke") + _SECOND},
+        campaigns={"spring": Participation(20_000, 1)},
+        erased_at=AT_MS,
+        referral_told=True,
+        tier="silver",
+        tier_until=AT_MS + 4,
+        tier_points=190,
+        tier_spend=19_050,
+        active_at=AT_MS,
+        idle_until=AT_MS + 5,
+        asked={"request": Asked("stock:tea-cup", ForRedemption("d-1", "tea-cup", 1, "goods"))},
+        redemptions={"d-1": Redeemed("tea-cup", 1, AT_MS, "issued", request_id="request")},
+        reward_counts={"tea-cup": 1},
+        reviews={b"review": Review(f"{STEM}.0", 10, AT_MS), b"absent": Review(f"{STEM}.1", 10, AT_MS)},
     )
+    for order_id, order in ORDERS.items():
+        orders.add(stored, order_id, deepcopy(order))
+    orders.pack(stored)
+    return stored
+
+
+_SPENT = Spent(f"{STEM}.0", 100, AT_MS, NEVER, restored=7)
+ORDERS = {
+    "plain": Order(
+        STEM,
+        AT_MS,
+        [Line("1", 12_000), Line("2", 7_050)],
+        [
+            Earned(f"{STEM}.0", "purchase", 190, exact=(19_050, 100), rounding="floor"),
+            Earned(f"{STEM}.1", "threshold", 50, steps=((5_000, 20), (10_000, 50))),
+            Earned(f"{STEM}.2", "first_purchase", 50),
+            Earned(f"{STEM}.3", "campaign:spring", 71, exact=(7_050, 100), rounding="half_up", scope=(1,)),
+        ],
+        first=True,
+    ),
+    "refunded": Order(
+        STEM,
+        AT_MS,
+        [Line("a", 1 << 40, 5)],
+        [Earned(f"{STEM}.0", "purchase", 100, 1, (19_050, 100), "floor", gross=5)],
+        [_SPENT],
+        completed=True,
+        cancelled=True,
+        campaigns=[Counted("spring", (0,))],
+    ),
+    "of no cause": Order("", AT_MS + 1, [Line(str(number), number * 1_000_000) for number in range(1, 12)]),
+}
+"""By their ids: one that is all computed, one that must be kept as it is, one whose cause is not remembered."""

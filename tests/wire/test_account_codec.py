@@ -1,49 +1,180 @@
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.inspect import type_info
 
-from loyalty_stream.domain.account import Account, Hold, Lot, Order, Waiting
+from loyalty_stream.domain import identity, orders
+from loyalty_stream.domain.account import NEVER, Account, Hold, Line, Lot, Order, Spent, Waiting
 from loyalty_stream.wire import account_codec
 from loyalty_stream.wire.account_codec import VERSION, UnreadableAccountError, decode, encode, upcast
-from tests.wire.samples import account
-from tests.wire.strategies import values_of
+from tests.wire.samples import AT_MS, ORDERS, STEM, account
 
 GOLDEN = Path(__file__).parent / "golden"
 
+AMOUNTS = st.one_of(
+    st.integers(0, 300), st.sampled_from([0xFFFF, 0x10000, 0xFFFFFF, 0x1000000]), st.integers(0, 10**12)
+)
+GRANTS = st.builds(
+    "{}.{}".format, st.sampled_from([STEM, "", "cust", "other-prefix", "cust?&%$#!+ö"]), st.integers(0, 300)
+)
+INSTANTS = st.one_of(
+    st.just(AT_MS),
+    st.integers(-1_000, 100_000_000).map(lambda more: AT_MS + more),
+    st.sampled_from([0, NEVER]),
+    st.integers(0, 4 * 10**12),
+    st.integers(0, 3_000).map(lambda quarters: (AT_MS // 900_000 + 364 * 96 + quarters) * 900_000),
+)
 
-@given(values_of(type_info(Account)))
-def test_what_is_stored_is_read_back_the_same(stored):
+
+@given(st.builds(Lot, GRANTS, AMOUNTS, INSTANTS, INSTANTS, AMOUNTS, AMOUNTS, INSTANTS))
+def test_any_lot_is_read_back_the_same(lot):
+    stored = account()
+    stored.lots.append(lot)
     assert decode(encode(stored)) == stored
+
+
+@given(st.builds(Spent, GRANTS, AMOUNTS, INSTANTS, INSTANTS, AMOUNTS), st.sampled_from(["open", "new state"]))
+def test_any_hold_is_read_back_the_same(spent, state):
+    stored = account()
+    stored.holds["h-3"] = Hold(1, AT_MS, state, [("g", 1)], "", [spent])
+    assert decode(encode(stored)) == stored
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("points", 3),
+        ("held", 0),
+        ("expires_at", AT_MS),
+        ("pending", 3),
+        ("available_at", AT_MS),
+        ("grant_id", "g"),
+        ("earned_at", AT_MS + 1),
+    ],
+)
+def test_a_lot_that_changes_is_stored_anew(field, value):
+    stored = account()
+    encode(stored)
+    setattr(stored.lots[0], field, value)
+    assert getattr(decode(encode(stored)).lots[0], field) == value
 
 
 def test_an_account_never_seen_is_small():
     assert decode(encode(Account())) == Account()
-    assert len(encode(Account())) < 48
+    assert len(encode(Account())) < 32
 
 
-def test_the_order_of_holds_orders_and_keys_is_kept():
-    stored = Account(orders={name: Order(1, 1) for name in ("c", "a", "b")})
-    assert list(decode(encode(stored)).orders) == ["c", "a", "b"]
+def test_orders_are_read_back_the_same_and_found_by_id_and_by_stem():
+    read = decode(encode(account()))
+    for order_id, order in ORDERS.items():
+        found = orders.find(read, order_id)
+        assert found == msgspec.structs.replace(order, key=identity.order_key(order_id))
+    assert orders.by_stem(read, STEM) == orders.find(read, "plain")
+    assert orders.by_stem(read, "another stem") is None
+    assert orders.find(read, "another order") is None
+    assert [order.key for order in orders.each(read)] == [identity.order_key(name) for name in ORDERS]
+    assert orders.count(read) == 3
+
+
+def test_an_order_that_is_saved_takes_its_old_place():
+    stored = account()
+    order = orders.find(stored, "plain")
+    order.lines[0].refunded = 1
+    assert orders.find(stored, "plain").lines[0].refunded == 0
+    orders.save(stored, order)
+    for each in (stored, decode(encode(stored))):
+        assert orders.find(each, "plain").lines[0].refunded == 1
+        assert [order.key for order in orders.each(each)] == [identity.order_key(name) for name in ORDERS]
+
+
+def test_a_key_that_stands_within_another_record_is_not_taken_for_an_order():
+    stored = Account()
+    key = identity.order_key("sought")
+    orders.add(stored, "other", Order("", AT_MS, [Line(key.hex(), 1)], spent=[]))
+    orders.pack(stored)
+    (bucket,) = stored.orders
+    inside = stored.orders[bucket].replace(key.hex().encode(), key.ljust(12, b"."))
+    stored.orders[bucket] = inside
+    assert key in inside
+    assert orders.find(stored, "sought") is None
+
+
+def test_accounts_are_the_same_however_far_their_orders_are_packed():
+    packed, not_packed = account(), account()
+    not_packed.orders, not_packed.terms, not_packed.unpacked = {}, [], {}
+    for order_id, order in ORDERS.items():
+        orders.add(not_packed, order_id, deepcopy(order))
+    assert packed == not_packed
+    not_packed.unpacked[identity.order_key("plain")].completed = True
+    assert packed != not_packed
+
+
+def test_the_order_of_what_waits_is_kept():
+    stored = Account(waiting={name: Waiting("h", 1, "{}") for name in ("c", "a", "b")})
+    assert list(decode(encode(stored)).waiting) == ["c", "a", "b"]
+
+
+def test_this_format_has_not_changed():
+    """Red? Then stored accounts would not be read right: raise VERSION, add an upcaster and a golden file.
+
+    Not if `Account` has only got a field at its end, empty by default: then the sample has it too, and the file.
+    """
+    written = (GOLDEN / f"account-v{VERSION}.hex").read_text()
+    assert encode(account()).hex() == written.strip()
+    assert decode(bytes.fromhex(written)) == account()
+
+
+def test_an_account_that_ends_early_has_what_it_lacks_by_default():
+    """As one from before fields were added to the end."""
+    head, fields = msgspec.msgpack.decode(encode(account()))
+    assert decode(msgspec.msgpack.encode((head, fields[:-1]))) == msgspec.structs.replace(
+        account(), reward_counts={}
+    )
 
 
 def test_every_format_ever_written_is_still_read():
     files = sorted(GOLDEN.glob("account-v*.hex"))
     assert [file.name for file in files] == [f"account-v{version}.hex" for version in range(1, VERSION + 1)]
     for file in files:
-        assert decode(bytes.fromhex(file.read_text())) == account()
+        decode(bytes.fromhex(file.read_text()))
 
 
-def test_this_format_has_not_changed():
-    """Red? Then stored accounts would not be read right: raise VERSION, add an upcaster and a golden file."""
-    written = encode(account())
-    assert bytes.fromhex((GOLDEN / f"account-v{VERSION}.hex").read_text()) == written
-    # A field added at the end would go unseen above where its default is not written; so they are counted.
-    assert [len(kind.__struct_fields__) for kind in (Account, Lot, Hold, Order, Waiting)] == [22, 5, 5, 2, 3]
+def test_an_account_of_the_first_format():
+    read = decode(bytes.fromhex((GOLDEN / "account-v1.hex").read_text()))
+    key = identity.order_key("o-1")
+    stem = f"v1-{identity.text_of(key)}"
+    bucket = 731 // 4
+    assert read == Account(
+        available=150,
+        pending=1,
+        held=40,
+        debt=2,
+        granted=500,
+        redeemed=200,
+        expired=100,
+        revoked=10,
+        restored=1,
+        registered_at=AT_MS,
+        first_order=stem,
+        lots=[Lot("abcdefghijkl.0", 150, AT_MS, AT_MS + 1, held=40)],
+        holds={"h-1": Hold(40, AT_MS + 2, "open", [("abcdefghijkl.0", 40)], "o-2")},
+        unpacked={key: Order(stem, AT_MS, [Line("1", 19050)], first=True, key=key)},
+        waiting={"o-2": Waiting("h-2", AT_MS + 3, "{}", "o-2")},
+        keys={bucket: b"123456abcdef"},
+        daily={20468: {"review": 2, "points": 30}},
+        streaks=[(20460, 3), (20466, 1)],
+        surveys=["nps-2026"],
+        warned={AT_MS + 1: ["P30D", "P7D"]},
+        segments=("vip", "tea"),
+        referred_by="customer-2",
+        causes={bucket: b"123456\0\0\0abcdef\0\0\0"},
+    )
+    assert orders.find(read, "o-1").left_amount == 19050
+    assert decode(encode(read)) == read
 
 
 def rename(fields: list[object]) -> list[object]:
@@ -60,10 +191,11 @@ def test_upcasters_run_one_after_the_other():
 
 
 def test_an_old_account_is_brought_up_to_date(monkeypatch):
-    """The format of today as if it were an older one, whose `referred_by` had not been there."""
-    old = msgspec.msgpack.encode((0, list(msgspec.structs.astuple(account()))[:-1]))
-    monkeypatch.setattr(account_codec, "UPCASTERS", {0: lambda fields: [*fields, "customer-9"]})
-    assert decode(old) == msgspec.structs.replace(account(), referred_by="customer-9")
+    """The format of today as if it were an older one, whose sums had not been there."""
+    head, (_, *fields) = msgspec.msgpack.decode(encode(account()))
+    monkeypatch.setattr(account_codec, "UPCASTERS", {0: list, 1: lambda fields: [[7], *fields]})
+    read = decode(msgspec.msgpack.encode((head - VERSION, fields)))
+    assert (read.available, read.granted, read.lots) == (7, 7, account().lots)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +209,18 @@ def test_an_unknown_format_is_refused_loudly(version, named):
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"\x92", b"{}", encode(account())[:-1], b"\x92\x01\xc0", b"\x92\x01\x91\xa1x"]
+    "value",
+    [
+        b"",
+        b"\x92",
+        b"{}",
+        encode(account())[:-1],
+        b"\x92\x02\xc0",
+        b"\x92\x02\x91\xa1x",
+        b"\x92\x01\xc0",
+        b"\x92\x01\x90",
+        b"\x92\x02\x94\x90\x00\x00\xc4\x01\x00",  # records of lots that end within one
+    ],
 )
 def test_bytes_that_are_no_account_are_refused(value):
     with pytest.raises(UnreadableAccountError, match="can't be read"):
@@ -88,3 +231,10 @@ def test_bytes_that_are_no_account_are_refused(value):
 def test_no_bytes_fail_in_another_way(value):
     with suppress(UnreadableAccountError):
         decode(value)
+
+
+@given(st.integers(2, 600), st.binary(min_size=1, max_size=4))
+def test_no_damage_fails_in_another_way(at, damage):
+    value = encode(account())
+    with suppress(UnreadableAccountError):
+        decode(value[:at] + damage + value[at + len(damage) :])

@@ -1,0 +1,336 @@
+"""Points of a grant as a few bytes: what a stored account keeps of its lots and of what was spent of them.
+
+A record points to the grant's cause among the remembered ones, which have the rest of its id and its second;
+a grant whose cause is not there is written out. It must not know what lots are for. Layout, in order:
+
+group   0x80 and a bucket, before the records whose causes are in that bucket
+flags   width of the points (bits 0-1), number of the grant's event if below 3 (2-3), expiry (4-5), odd (6)
+odd     milliseconds follow (1), more amounts follow (2), the grant is written out (4)
+cause   its place in its bucket; written out: length in two bytes, grant id, ms in eight
+number  of the grant's event, where the flags do not hold it
+ms      after the cause's second, two bytes
+points  1, 2, 3 or 8 bytes
+expiry  0: quarters of an hour from just before twelve months after, a byte; 1: quarters since 1970, three bytes,
+        or all ones for never, or one less before ms in eight; 2, 3: the midnight that ends the 365th or the
+        366th day after, in the zone of the account's expiries
+more    widths, then held (of what was spent: restored), pending, available_at
+"""
+
+from binascii import a2b_base64
+from typing import Final
+
+from msgspec.structs import force_setattr
+
+from loyalty_stream.domain import identity
+from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Lot, Review, Spent
+from loyalty_stream.domain.calendar import QUARTER_MS
+
+_ODD: Final = 64
+_GROUP: Final = 128
+_MS: Final = 1
+_MORE: Final = 2
+_WRITTEN_OUT: Final = 4
+_POINTS_WIDTHS: Final = (1, 2, 3, 8)
+_MORE_WIDTHS: Final = (0, 2, 4, 8)
+_AVAILABLE_NEVER: Final = 64
+_NUMBERS: Final = ("0", "1", "2")
+_DAY: Final = 96
+"""Quarters of an hour."""
+_FROM_QUARTERS: Final = 365 * _DAY - 48
+"""Twelve months rounded to the day end 1 to 96 quarters after 365 days, a day later where there is a 29 February;
+a byte holds both, and half a day before and a third after for other zones of the clock."""
+_EXPIRY_QUARTERS: Final = 1
+_EXPIRY_MIDNIGHT: Final = 2
+_NEVER_QUARTER: Final = (1 << 24) - 1
+_NO_QUARTER: Final = _NEVER_QUARTER - 1
+_STEM: Final = 12
+_STANDARD: Final = str.maketrans("-_", "+/")
+_MOST_BYTE: Final = 255
+_MOST_PLACE: Final = 254
+"""255 says in the records of orders that there is none."""
+
+Values = tuple[str, int, int, int, int, int, int]
+"""Grant id, points, earned_at, expires_at, held or restored, pending, available_at."""
+
+
+def pack_lots(account: Account, lots: list[Lot]) -> bytes:
+    """Records of lots, end to end; each lot keeps its own for the next time."""
+    parts: list[bytes] = []
+    group = -1
+    for lot in lots:
+        bucket = lot.earned_at // KEY_BUCKET_MS
+        if bucket != group:
+            parts.append(_head_of(bucket))
+            group = bucket
+        packed = lot.packed
+        if not packed:
+            packed = _record(
+                account, lot.grant_id, lot.points, lot.earned_at, lot.expires_at,
+                lot.held, lot.pending, lot.available_at,
+            )  # fmt: skip
+            force_setattr(lot, "packed", packed)
+        parts.append(packed)
+    return b"".join(parts)
+
+
+def pack_spent(account: Account, spent: list[Spent]) -> bytes:
+    """Records of spent points, likewise."""
+    parts: list[bytes] = []
+    group = -1
+    for each in spent:
+        bucket = each.earned_at // KEY_BUCKET_MS
+        if bucket != group:
+            parts.append(_head_of(bucket))
+            group = bucket
+        packed = each.packed
+        if not packed:
+            packed = _record(
+                account, each.grant_id, each.points, each.earned_at, each.expires_at, each.restored, 0, 0
+            )
+            force_setattr(each, "packed", packed)
+        parts.append(packed)
+    return b"".join(parts)
+
+
+def unpack_lots(account: Account, records: bytes) -> list[Lot]:
+    """The lots of such records of the account."""
+    return [Lot(*values) for values in _unpack(account, records)]
+
+
+def unpack_spent(account: Account, records: bytes) -> list[Spent]:
+    """The spent points of such records, likewise."""
+    return [Spent(*values[:5]) for values in _unpack(account, records)]
+
+
+def pack_reviews(account: Account, reviews: dict[bytes, Review]) -> list[bytes]:
+    """Of each review the place of its key among its bucket's (255: the key follows), and records as of lots."""
+    places: list[bytes] = []
+    lots: list[Lot] = []
+    for key, review in reviews.items():
+        at = account.keys.get(review.earned_at // KEY_BUCKET_MS, b"").find(key)
+        place = at // identity.KEY_BYTES
+        found = at >= 0 and at % identity.KEY_BYTES == 0 and place <= _MOST_PLACE
+        places.append(bytes((place,)) if found else bytes((_MOST_BYTE,)) + key)
+        # No review expires: this date has the shortest code.
+        date = (review.earned_at // QUARTER_MS + _FROM_QUARTERS) * QUARTER_MS
+        lots.append(Lot(review.grant_id, review.points, review.earned_at, date))
+    return [b"".join(places), pack_lots(account, lots)]
+
+
+def unpack_reviews(account: Account, places: bytes, records: bytes) -> dict[bytes, Review]:
+    """The reviews, by their keys."""
+    found: dict[bytes, Review] = {}
+    at = 0
+    for grant_id, points, earned_at, *_ in _unpack(account, records):
+        place = places[at]
+        at += 1
+        if place == _MOST_BYTE:
+            key = places[at : at + identity.KEY_BYTES]
+            at += identity.KEY_BYTES
+        else:
+            start = place * identity.KEY_BYTES
+            key = account.keys[earned_at // KEY_BUCKET_MS][start : start + identity.KEY_BYTES]
+        found[key] = Review(grant_id, points, earned_at)
+    return found
+
+
+def forget_records(account: Account) -> None:
+    """Have every lot and what holds have spent packed anew: causes that the records point to will be gone."""
+    for lot in account.lots:
+        lot.packed = b""
+    spent = [hold.spent for hold in account.holds.values()]
+    spent += [redeemed.spent for redeemed in account.redemptions.values()]
+    for parts in spent:
+        for part in parts:
+            part.packed = b""
+
+
+def place_of_cause(account: Account, stem: str, at: int) -> int:
+    """Which of its bucket's causes has this stem and happened at this second (ms `at`); -1: none that fits a byte."""
+    bucket = at // KEY_BUCKET_MS
+    place = place_of_stem(account, bucket, stem)
+    if place < 0:
+        return -1
+    start = place * identity.ENTRY_BYTES + identity.KEY_BYTES
+    seconds = int.from_bytes(account.causes[bucket][start : start + 3], "big")
+    return place if seconds == at % KEY_BUCKET_MS // 1000 else -1
+
+
+def place_of_stem(account: Account, bucket: int, stem: str) -> int:
+    """Which of the bucket's causes has this stem; -1: none that fits a byte, as the bucket has to."""
+    causes = account.causes.get(bucket)
+    prefix = account.prefix
+    if causes is None or not prefix or len(stem) != _STEM or not stem.startswith(prefix):
+        return -1
+    try:
+        key = a2b_base64(stem[identity.PREFIX :].translate(_STANDARD))
+    except ValueError:
+        return -1
+    at = causes.rfind(key)  # mostly the last one
+    while at >= 0:
+        if at % identity.ENTRY_BYTES == 0:
+            place = at // identity.ENTRY_BYTES
+            return place if place <= _MOST_PLACE and 0 <= bucket <= _MOST_BYTE else -1
+        at = causes.rfind(key, 0, at + identity.KEY_BYTES - 1)
+    return -1
+
+
+def stem_of(account: Account, bucket: int, place: int) -> str:
+    """The stem of the cause at that place of the bucket."""
+    start = place * identity.ENTRY_BYTES
+    return account.prefix + identity.text_of(account.causes[bucket][start : start + identity.KEY_BYTES])
+
+
+def _head_of(bucket: int) -> bytes:
+    return bytes((_GROUP, bucket)) if 0 <= bucket <= _MOST_BYTE else b""  # then its records are written out
+
+
+def _record(
+    account: Account, grant_id: str, points: int, earned_at: int, expires_at: int,
+    held: int, pending: int, available_at: int,
+) -> bytes:  # fmt: skip
+    number = grant_id[_STEM + 1 :]
+    flags = odd = 0
+    place = -1
+    if grant_id[_STEM : _STEM + 1] == "." and number.isdecimal() and number.isascii():
+        place = place_of_cause(account, grant_id[:_STEM], earned_at)
+    if place >= 0 and number in _NUMBERS:
+        flags = int(number) << 2
+        body = bytes((place,))
+    elif place >= 0 and number == str(int(number)) and int(number) <= _MOST_BYTE:
+        flags = 3 << 2
+        body = bytes((place, int(number)))
+    else:
+        odd = _WRITTEN_OUT
+        named = grant_id.encode()
+        body = len(named).to_bytes(2, "big") + named + earned_at.to_bytes(8, "big", signed=True)
+    if not odd and earned_at % 1000:
+        odd = _MS
+        body += (earned_at % 1000).to_bytes(2, "big")
+    if 0 <= points < 1 << 8:
+        body += points.to_bytes(1, "big")
+    elif 0 <= points < 1 << 16:
+        flags |= 1
+        body += points.to_bytes(2, "big")
+    elif 0 <= points < 1 << 24:
+        flags |= 2
+        body += points.to_bytes(3, "big")
+    else:
+        flags |= 3
+        body += points.to_bytes(8, "big", signed=True)
+    code, date = _expiry(account, earned_at, expires_at)
+    flags |= code << 4
+    body += date
+    if held or pending or available_at:
+        odd |= _MORE
+        body += _more(held, pending, available_at)
+    return bytes((flags | _ODD, odd)) + body if odd else bytes((flags,)) + body
+
+
+def _expiry(account: Account, earned_at: int, expires_at: int) -> tuple[int, bytes]:
+    """The code for the flags and the bytes of it. The first expiry that begins a day shows when days begin."""
+    if expires_at == NEVER:
+        return _EXPIRY_QUARTERS, _NEVER_QUARTER.to_bytes(3, "big")
+    quarter, earned = expires_at // QUARTER_MS, earned_at // QUARTER_MS
+    if expires_at % QUARTER_MS or not 0 <= quarter < _NO_QUARTER:
+        return _EXPIRY_QUARTERS, _NO_QUARTER.to_bytes(3, "big") + expires_at.to_bytes(8, "big", signed=True)
+    after = quarter - earned - _FROM_QUARTERS
+    if not 0 <= after <= _MOST_BYTE:
+        return _EXPIRY_QUARTERS, quarter.to_bytes(3, "big")
+    if not account.midnight:
+        account.midnight = quarter % _DAY + 1
+    midnight = account.midnight - 1
+    if quarter % _DAY == midnight:
+        days = (quarter - midnight) // _DAY - (earned - midnight) // _DAY
+        if days in (366, 367):
+            return _EXPIRY_MIDNIGHT + days - 366, b""
+    return 0, after.to_bytes(1, "big")
+
+
+def _more(held: int, pending: int, available_at: int) -> bytes:
+    """A byte of three widths' codes, and the amounts; `NEVER`, the commonest `available_at`, has a code for itself."""
+    codes, parts = 0, b""
+    if available_at == NEVER:
+        codes, available_at = _AVAILABLE_NEVER, 0
+    for shift, amount in ((0, held), (2, pending), (4, available_at)):
+        if amount == 0:
+            continue
+        code = 1 if 0 <= amount < 1 << 16 else 2 if 0 <= amount < 1 << 32 else 3
+        codes |= code << shift
+        parts += amount.to_bytes(_MORE_WIDTHS[code], "big", signed=code == 3)
+    return codes.to_bytes(1, "big") + parts
+
+
+def _unpack(account: Account, records: bytes) -> list[Values]:  # noqa: C901, PLR0912, PLR0915 - likewise, at once
+    found: list[Values] = []
+    prefix, midnight = account.prefix, account.midnight - 1
+    bucket, causes, stems = 0, b"", ""
+    at, end = 0, len(records)
+    while at < end:
+        flags = records[at]
+        at += 1
+        if flags & _GROUP:
+            bucket = records[at]
+            at += 1
+            causes = account.causes.get(bucket, b"")
+            stems = identity.text_of(causes)  # twelve characters an entry, eight of them for the key
+            continue
+        odd = 0
+        if flags & _ODD:
+            odd = records[at]
+            at += 1
+        if odd & _WRITTEN_OUT:
+            length = int.from_bytes(records[at : at + 2], "big")
+            at += 2 + length
+            grant_id = records[at - length : at].decode()
+            earned_at = int.from_bytes(records[at : at + 8], "big", signed=True)
+            at += 8
+        else:
+            place = records[at]
+            at += 1
+            number = flags >> 2 & 3
+            if number == 3:
+                number = records[at]
+                at += 1
+            grant_id = f"{prefix}{stems[place * 12 : place * 12 + 8]}.{number}"
+            place = place * identity.ENTRY_BYTES + identity.KEY_BYTES
+            seconds = causes[place] << 16 | causes[place + 1] << 8 | causes[place + 2]
+            earned_at = bucket * KEY_BUCKET_MS + seconds * 1000
+            if odd & _MS:
+                earned_at += int.from_bytes(records[at : at + 2], "big")
+                at += 2
+        width = _POINTS_WIDTHS[flags & 3]
+        points = (
+            records[at] if width == 1 else int.from_bytes(records[at : at + width], "big", signed=width == 8)
+        )
+        at += width
+        code = flags >> 4 & 3
+        if code >= _EXPIRY_MIDNIGHT:
+            day = (earned_at // QUARTER_MS - midnight) // _DAY + 366 + code - _EXPIRY_MIDNIGHT
+            expires_at = (day * _DAY + midnight) * QUARTER_MS
+        elif code == 0:
+            expires_at = (earned_at // QUARTER_MS + _FROM_QUARTERS + records[at]) * QUARTER_MS
+            at += 1
+        else:
+            quarter = int.from_bytes(records[at : at + 3], "big")
+            at += 3
+            expires_at = NEVER if quarter == _NEVER_QUARTER else quarter * QUARTER_MS
+            if quarter == _NO_QUARTER:
+                expires_at = int.from_bytes(records[at : at + 8], "big", signed=True)
+                at += 8
+        held, pending, available_at = 0, 0, 0
+        if odd & _MORE:
+            codes = records[at]
+            at += 1
+            amounts: list[int] = []
+            for shift in (0, 2, 4):
+                width = _MORE_WIDTHS[codes >> shift & 3]
+                amounts.append(int.from_bytes(records[at : at + width], "big", signed=width == 8))
+                at += width
+            held, pending, available_at = amounts
+            if codes & _AVAILABLE_NEVER:
+                available_at = NEVER
+        found.append((grant_id, points, earned_at, expires_at, held, pending, available_at))
+    if at != end:
+        raise LookupError("the records of lots end within one")
+    return found
