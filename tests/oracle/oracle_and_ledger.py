@@ -57,7 +57,8 @@ class Real:
         read = [json.loads(event) for event in events]
         told = [each for event in read if (each := self.brief(event)) is not None]
         balances = {event["subject"]: event["data"]["balance"] for event in read}
-        return bad is not None, told, balances
+        late = self.simulation.late()  # a refund that waited and now is too large
+        return bad is not None or bool(late), told, balances
 
     def balances(self):
         return {each["customer"]: each for each in map(json.loads, self.simulation.balances())}
