@@ -144,7 +144,6 @@ def test_data_that_is_no_object_is_refused_with_the_place() -> None:
         published("p", "2026-03-01 09:00", "2026-03-02 00:00", unknown_key=1, award={"points": 1, "more": 2}),
         published("p", "2026-03-01 09:00", "2026-03-02 00:00", award={"gift": "tea-cup"}),
         withdrawn("w", "2026-03-01 09:00", "2026-03-01 09:01"),
-        announced("draw-seed-revealed", "s", "2026-03-01 09:00", {"campaign_id": "week", "seed": "s"}),
     ],
 )
 def test_sound_ones_pass_their_own_partition_without_an_account(value: bytes) -> None:

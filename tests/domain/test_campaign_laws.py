@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from loyalty_stream.domain import fold_campaigns, orders
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import AskNote, PointEvent, PointGranted, PointRevoked
-from loyalty_stream.domain.rules import Award, Campaign, Rules
+from loyalty_stream.domain.rules import Award, Campaign, Draw, Prize, Rules
 from tests.domain.given import Customer, cancellation, order_paid, refund, share
 from tests.domain.given_campaigns import campaign, with_campaigns
 from tests.domain.given_rewards import MALL, answer
@@ -44,6 +44,7 @@ def any_campaigns(draw) -> Rules:
                 budget_points=draw(st.sampled_from([0, 100])),
                 stacking=draw(st.sampled_from(["stack", "stack", "best", "exclusive"])),
                 priority=draw(st.sampled_from([1, 2])),
+                draw=Draw((Prize("off-10", 1),)) if award.draw_entries else None,
             )
         )
     return with_campaigns(*campaigns, rules=MALL)
