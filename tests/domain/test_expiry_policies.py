@@ -157,7 +157,8 @@ def test_a_date_that_came_within_the_notice_is_not_warned_of():
     customer = Customer(by_inactivity("none", (Period("P30D", days=30),)))
     customer.when(order_paid("o-0", "2025-12-31 10:00"))
     assert len(customer.clock("2026-01-02")) == 1
-    customer.when(order_paid("o-1", "2026-01-31 09:00"))
+    made = customer.when(order_paid("o-1", "2026-01-31 09:00"))
+    assert brief(made) == [("point-granted", 100)]
     assert {event.type for event in customer.clock("2026-03-01")} == {"point-expired"}
 
 
@@ -188,6 +189,20 @@ def test_spent_points_come_back_with_the_date_of_all_others(second, expire):
     made = customer.when(cancellation("x-1", "2026-02-28 10:00", "o-2"))
     assert brief(made) == [("point-restored", 100), ("point-expired", 100)][: 2 if expire else 1]
     assert dates(customer) == (set() if expire else {"2026-03-01 10:00"})
+
+
+def test_dates_that_become_one_put_the_lots_in_the_order_they_were_earned_in():
+    """As when the programme goes over to inactivity from rolling dates of another period."""
+    customer = Customer(by_inactivity())
+    customer.rules = replace(PLAIN, expiry=Expiry("rolling", P1M, "none"))
+    customer.when(order_paid("o-1", "2026-01-10 10:00"))
+    customer.rules = replace(PLAIN, expiry=Expiry("rolling", P7D, "none"))
+    customer.when(order_paid("o-2", "2026-01-15 10:00"))
+    later_first = [lot.earned_at for lot in customer.account.lots]
+    customer.rules = by_inactivity()
+    customer.when(order_paid("o-3", "2026-01-20 10:00"))
+    assert dates(customer) == {"2026-02-20 10:00"}
+    assert [lot.earned_at for lot in customer.account.lots[:2]] == later_first[::-1]
 
 
 # -- calendar year --------------------------------------------------------------------------------------

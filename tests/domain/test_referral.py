@@ -1,5 +1,5 @@
 import pytest
-from given import PLAIN, Customer, brief, order_paid, registered
+from given import PLAIN, Customer, brief, cancellation, order_paid, registered
 from msgspec.structs import replace
 
 from loyalty_stream.domain import referral
@@ -9,6 +9,7 @@ RULES = replace(PLAIN, referrer_points=200)
 DAY = "2026-01-15"
 JOINED = registered("r-1", f"{DAY} 09:00", referred_by="c-2")
 ORDER = order_paid("o-1", f"{DAY} 10:00")
+CANCELLED = cancellation("x-1", f"{DAY} 11:00", "o-1")
 FREE = order_paid("o-0", f"{DAY} 09:30", 10000, discount=10000)
 
 
@@ -33,6 +34,10 @@ def told(customer: Customer) -> list[tuple[str, ReferralNote]]:
         ([ORDER, order_paid("o-2", f"{DAY} 11:00"), JOINED], "r-1"),
         ([registered("r-0", f"{DAY} 08:00"), JOINED, ORDER], None),
         ([registered("r-0", f"{DAY} 08:00", referred_by="c-1"), ORDER], None),
+        ([JOINED, ORDER, CANCELLED, order_paid("o-2", f"{DAY} 12:00")], "o-1"),
+        ([ORDER, CANCELLED, JOINED], None),
+        ([ORDER, CANCELLED, JOINED, order_paid("o-2", f"{DAY} 12:00")], "o-2"),
+        ([ORDER, order_paid("o-2", f"{DAY} 10:30"), CANCELLED, JOINED], "r-1"),
         ([JOINED], None),
         ([ORDER], None),
     ],
