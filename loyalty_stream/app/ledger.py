@@ -51,7 +51,7 @@ from loyalty_stream.wire.reasons import Reason
 _ANNOUNCEMENTS: Final = frozenset(get_args(Announcement))
 ALL_AT_ONCE: Final = 1 << 62
 SLICE_ACCOUNTS: Final = 300
-"""At some 30 µs each, 10 ms: then the other partitions and the network get their turn."""
+"""Reading, telling and storing one takes tens of microseconds, so some 10 ms; then others get their turn."""
 
 _DUE: Final = Struct(">q")
 MAX_ACCOUNT_POINTS: Final = 10**18

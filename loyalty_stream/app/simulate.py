@@ -14,13 +14,13 @@ from msgspec import Struct
 
 from loyalty_stream.app.allocation import AllocationSink, AllocationStage
 from loyalty_stream.app.by_hand import Line, Network, StageByHand
-from loyalty_stream.app.ledger import ALL_AT_ONCE, CountSink, Entry, LedgerStage
+from loyalty_stream.app.ledger import ALL_AT_ONCE, NO_OFFSET, CountSink, Entry, LedgerStage
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import tiers
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.events import EVENT_TYPE
-from loyalty_stream.domain.facts import Moment
+from loyalty_stream.domain.facts import Moment, OrderRefunded
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.stage import TimerFailedError
 from loyalty_stream.programme import ProgrammeError, compile_rules, load_programme, not_at_work
@@ -97,7 +97,7 @@ def simulate(
     """Apply the lines one after the other and write what each makes before the next; yields the bad ones.
 
     Nothing happens but by iterating. Blank lines are counted and skipped. A bad line changes nothing and does
-    not move the clock.
+    not move the clock, but for a refund, which is judged when its time has come.
     """
     simulation = Simulation(rules)
     for number, line in enumerate(lines, 1):
@@ -110,6 +110,7 @@ def simulate(
                     write(event + b"\n")
         if bad is not None:
             yield bad
+        yield from simulation.late()
         if number % STORE_EVERY_LINES == 0:
             simulation.store()
     if balances:
@@ -133,6 +134,9 @@ class Simulation:
         self._since_stored: list[_Step] = []
         self._announced: list[Line] = []
         """What every processor hears, of before `store`."""
+        self._refunds: dict[_Named, int] = {}
+        """The lines of refunds that may have to wait for their payments before they can be judged."""
+        self._late: list[BadLine] = []
 
     def apply(self, number: int, line: bytes) -> tuple[list[bytes], BadLine | None]:
         """The events of what falls due before the line and of the line, as JSON; and why it is bad, if it is.
@@ -143,6 +147,9 @@ class Simulation:
         if isinstance(step, BadLine):
             return [], step
         self._since_stored.append(step)
+        if isinstance(step.event, wire.Decoded) and isinstance(step.event.fact, OrderRefunded):
+            fact = step.event.fact
+            self._refunds[_Named(fact.subject, fact.source, fact.id)] = number
         try:
             self._do(step)
         except TimerFailedError:
@@ -150,6 +157,11 @@ class Simulation:
         except Exception as error:  # noqa: BLE001 - as the engine does: the line is set aside, the rest goes on
             self._go_back(step, error)
         return self._collect(number)
+
+    def late(self) -> list[BadLine]:
+        """The lines before this one that have turned out to be bad since the last time this was asked."""
+        late, self._late = self._late, []
+        return late
 
     def store(self) -> None:
         """Put touched accounts back as bytes, so that memory holds few decoded ones."""
@@ -192,8 +204,13 @@ class Simulation:
                 if topic == self._stage.events_topic:
                     events = [value for _, value, _ in outputs if value is not None]
                 elif topic == self._stage.dead_letters_topic:
-                    said = verdict(outputs[0][2])
-                    bad = BadLine(number, said.reason, said.message)
+                    for _, value, headers in outputs:
+                        said = verdict(headers)
+                        if said.place.offset == NO_OFFSET:
+                            number_then = self._refunds.get(_named(value or b""), number)
+                            self._late.append(BadLine(number_then, said.reason, said.message))
+                        else:
+                            bad = BadLine(number, said.reason, said.message)
         self._network.clear()
         return events, bad
 
@@ -242,6 +259,12 @@ def _is_announcement(step: _Step) -> bool:
     return isinstance(step.event, wire.Decoded) and isinstance(step.event.fact, Announcement)
 
 
+class _Named(Struct, frozen=True):
+    subject: str
+    source: str
+    id: str
+
+
 class _Typed(Struct):
     type: str
 
@@ -251,6 +274,7 @@ class _ClockAdvanced(Struct, tag_field="type", tag=CLOCK_ADVANCED):
 
 
 _encode: Final = msgspec.json.Encoder().encode
+_named: Final = msgspec.json.Decoder(_Named).decode
 _type_of: Final = msgspec.json.Decoder(_Typed).decode
 _clock_of: Final = msgspec.json.Decoder(_ClockAdvanced).decode
 

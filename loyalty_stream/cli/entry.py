@@ -7,7 +7,7 @@ import typer
 
 from loyalty_stream import __version__
 from loyalty_stream.app.mendable import MendableError
-from loyalty_stream.cli import data, operate, worker
+from loyalty_stream.cli import data, draws, operate, worker
 
 _EPILOG: Final = (
     "Exit status: 0 done; 1 what was checked does not hold, or what ran broke down; "
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 worker.declare(app)
 operate.declare(app)
+draws.declare(app)
 data.declare(app)
 
 

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import typer
+from msgspec.structs import replace
 
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.settings import Settings
+from loyalty_stream.domain.coupons import Secret
+from loyalty_stream.domain.rules import Rules
 
 DEFAULTS: Final = Settings()
+SECRET_BYTES: Final = 16
+"""128 bits: nobody guesses it."""
 
 BootstrapServers = Annotated[
     str,
@@ -43,6 +48,15 @@ ProgrammeFile = Annotated[
     Path,
     typer.Option("--programme", envvar="LOYALTY_PROGRAMME", metavar="FILE", help="The programme file."),
 ]
+CouponSecretFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="LOYALTY_COUPON_SECRET_FILE",
+        metavar="FILE",
+        help="A file with the secret that coupon codes are derived from; needed where a reward is a coupon. "
+        "Never change it: a repeat would give other codes.",
+    ),
+]
 
 GuaranteeWanted = Literal["auto", "exactly_once", "effectively_once"]
 
@@ -65,6 +79,25 @@ def settings_of(
         connection={} if connection is None else read_connection(connection),
         **more,
     )
+
+
+def with_coupon_secret(rules: Rules, file: Path | None) -> Rules:
+    """The rules with the secret of the file. Raises OptionError where coupons need one and it is missing or short."""
+    coupons = sorted(reward.id for reward in rules.rewards.values() if reward.kind == "coupon")
+    if file is None:
+        if coupons:
+            raise OptionError(
+                f"--coupon-secret-file is missing: the codes of reward {coupons[0]} are derived from a secret. "
+                "Make one with `head -c 32 /dev/urandom | base64 > FILE`, the same for all workers"
+            )
+        return rules
+    try:
+        key = file.read_bytes().strip()
+    except OSError as error:
+        raise OptionError(f"--coupon-secret-file {file}: cannot be read ({error.strerror})") from error
+    if len(key) < SECRET_BYTES:
+        raise OptionError(f"--coupon-secret-file {file}: holds {len(key)} bytes, at least {SECRET_BYTES}")
+    return replace(rules, coupon_secret=Secret(key))
 
 
 def read_connection(file: Path) -> Mapping[str, Any]:

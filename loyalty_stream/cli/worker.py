@@ -14,10 +14,12 @@ from loyalty_stream.cli.options import (
     AppId,
     BootstrapServers,
     Connection,
+    CouponSecretFile,
     GuaranteeWanted,
     ProgrammeFile,
     TopicPrefix,
     settings_of,
+    with_coupon_secret,
 )
 from loyalty_stream.engine.task import Clock
 
@@ -90,6 +92,7 @@ def worker(
             help="Seconds after which the group gives a silent worker's partitions to others.",
         ),
     ] = DEFAULTS.session_timeout,
+    coupon_secret_file: CouponSecretFile = None,
     log_level: Annotated[
         LogLevel, typer.Option("--log-level", "-l", envvar="LOYALTY_LOG_LEVEL", help="What to log.")
     ] = "info",
@@ -111,7 +114,7 @@ def worker(
     from loyalty_stream.programme import compile_rules, load_programme, not_at_work  # noqa: PLC0415
 
     loaded = load_programme(programme)
-    rules = compile_rules(loaded)
+    rules = with_coupon_secret(compile_rules(loaded), coupon_secret_file)
     settings = settings_of(
         bootstrap_servers,
         app_id,

@@ -92,6 +92,7 @@ def _withdraw(journal: Journal, rules: Rules, held: _Held, awards: int) -> None:
     )
     journal.remember("award-withdrawn", note)
     _revoke(journal, rules, held, awards)
+    journal.close()  # where no points were granted yet: the next look at the awards must know of it
 
 
 def _revoke(journal: Journal, rules: Rules, held: _Held, awards: int) -> None:

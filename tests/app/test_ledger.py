@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from loyalty_stream.app.ledger import (
     Counts,
@@ -20,7 +21,7 @@ from loyalty_stream.domain import decide, expiry
 from loyalty_stream.domain.account import Account, Lot
 from loyalty_stream.domain.events import PointEvent
 from loyalty_stream.domain.facts import Fact, Incoming
-from loyalty_stream.domain.rules import Rules
+from loyalty_stream.domain.rules import Availability, Period, Rules
 from loyalty_stream.engine.log import Headers
 from loyalty_stream.engine.memory_log import StoredRecord
 from loyalty_stream.engine.stage import Context, TimerFailedError, side_tables_in_memory
@@ -466,3 +467,77 @@ def test_nothing_else_may_claim_to_be_ours(fact):
     assert partition.take(fact) == []
     ((_, _, said),) = partition.letters()
     assert said.reason == "out_of_range"
+
+
+# -- refunds that cannot be -----------------------------------------------------------------------------
+
+
+def test_a_refund_beyond_what_is_left_is_set_aside_untouched() -> None:
+    partition = Partition()
+    partition.take(given.order_paid("o-1", "2026-01-15 10:00", 10000))
+    too_much = given.refund("r-1", "2026-01-16 10:00", "o-1", 10001)
+    assert partition.take(too_much) == []
+    ((key, value, said),) = partition.letters()
+    assert (key, value) == (b"c-1", msgspec.json.encode(too_much))
+    assert (said.reason, said.place.topic, said.place.offset) == ("refused_refund", "orders", 1)
+    assert said.message == "`$.data.amount`: 10001 refunded, 10000 of order o-1 is left"
+    # It is not remembered: corrected, it may come again under the same ids.
+    assert types(partition.take(given.refund("r-1", "2026-01-16 10:00", "o-1", 10000))) == ["point-revoked"]
+
+
+def test_a_refund_that_was_applied_is_no_excess_when_it_comes_again() -> None:
+    partition = Partition()
+    partition.take(given.order_paid("o-1", "2026-01-15 10:00", 10000))
+    whole = given.refund("r-1", "2026-01-16 10:00", "o-1", 10000)
+    assert types(partition.take(whole)) == ["point-revoked"]
+    assert partition.take(whole) == []
+    assert types(partition.take(given.refund("e-2", "2026-01-16 11:00", "o-1", 10000, refund_id="r-1"))) == [
+        "account-noted"
+    ]
+    assert partition.letters() == []
+
+
+def test_a_refund_is_judged_when_what_falls_due_before_it_is_done() -> None:
+    """The order that it is about waits for its hold, and is applied without it in the meantime."""
+    partition = Partition()
+    partition.take(given.order_paid("o-1", "2026-01-15 10:00", 10000, hold_id="h-1"))
+    made = partition.take(given.refund("r-1", "2026-01-15 10:30", "o-1", 10001))
+    assert types(made) == ["point-granted", "point-granted"]
+    assert [said.reason for _, _, said in partition.letters()] == ["refused_refund"]
+
+
+def test_a_refund_that_waited_and_was_too_large_is_set_aside_by_its_text() -> None:
+    partition = Partition()
+    too_much = given.refund("r-1", "2026-01-16 10:00", "o-1", 10001)
+    assert types(partition.take(too_much)) == ["account-noted"]
+    assert partition.letters() == []
+    made = partition.take(given.order_paid("o-1", "2026-01-15 10:00", 10000))
+    assert types(made)[-1] == "account-noted"
+    ((key, value, said),) = partition.letters()
+    assert key == b"c-1"
+    assert msgspec.json.decode(value or b"", type=type(too_much)) == too_much
+    assert (said.reason, said.place.topic, said.place.offset) == ("refused_refund", "orders", -1)
+
+
+def test_what_is_never_matched_is_counted() -> None:
+    partition = Partition()
+    partition.take(given.refund("r-1", "2026-01-16 10:00", "o-1", 100))
+    partition.take(given.completion("k-1", "2026-01-16 10:00", "o-1"))
+    partition.take(given.cancellation("c-1", "2026-01-16 10:00", "o-2"))
+    partition.take(
+        given.cancellation("c-2", "2026-01-16 10:00", "o-2")
+    )  # a repeat, which is found with the payment
+    partition.take(given.order_paid("o-2", "2026-01-15 10:00", 10000))
+    assert types(partition.advance("2028-03-26 10:00")) == ["account-noted", "account-noted"]
+    partition.commit()
+    assert partition.sink.taken[0][1].unmatched == 2
+    assert partition.letters() == []
+
+
+def test_pending_points_become_available_in_time_though_other_points_fall_due_first() -> None:
+    delayed = Availability("delay", Period("PT90M", milliseconds=90 * 60_000))
+    partition = Partition(replace(given.PLAIN, availability=delayed))
+    partition.take(given.check_in("x-1", "2025-11-15 09:00"))
+    partition.take(given.order_paid("o-1", "2026-01-15 10:00", 10000))
+    assert partition.advance("2026-01-15 11:29") == []
+    assert types(partition.advance("2026-01-15 11:30")) == ["point-activated"]

@@ -79,6 +79,48 @@ def test_campaigns_are_published_changed_and_withdrawn_live(deployment: Deployme
     assert {"reward-issued", "point-redeemed", "point-revoked", "command-rejected"} <= types
 
 
+def test_a_budget_is_given_out_to_the_last_point_and_never_passed(deployment: Deployment, seed: int) -> None:
+    programme = deployment.directory / "week.toml"
+    programme.write_text(PROGRAMME, encoding="utf-8")
+    chance = random.Random(seed)
+    budget = 10_050  # the last award is cut: no multiple of 300
+    limited = {**WEEK, "award": {"points": 300}, "budget_points": budget}
+    limited["effective_at"] = (STARTS_AT + timedelta(days=1)).isoformat()
+    announced = cloud_event("campaigns", "campaign-published", "tea-week", "announced", STARTS_AT, limited)
+    deployment.send([announced])
+    deployment.send(shopping(chance))
+
+    faults = [("SIGKILL", chance.randrange(4, 12), "sent")]
+    first = deployment.worker("first", programme=programme, faults=faults, batch_records=100)
+    second = deployment.worker("second", programme=programme, batch_records=100)
+    first.wait_killed()
+    third = deployment.worker("third", programme=programme, batch_records=100)
+    deployment.wait_done(third)
+    third.wait_until(lambda: all_answered(deployment), "every request answered")
+    second.terminate()
+    third.terminate()
+
+    events = [json.loads(record.value or b"") for record in deployment.outputs()]
+    assert len(events) == len({event["id"] for event in events})
+    asked = [
+        note for note in notes(events) if note["kind"] == "ask" and note["resource"] == "budget:tea-week"
+    ]
+    granted = [event["data"] for event in events if event["data"].get("rule") == "campaign:tea-week"]
+    assert sum(ask["quantity"] for ask in asked) > budget
+    assert sum(grant["points"] for grant in granted) == budget
+    # Of those that came when little was left, exactly one was cut; the others got all or nothing.
+    assert [grant["reason"] for grant in granted].count("campaign, cut by its budget") == 1
+
+
+def notes(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event["data"]["note"] for event in events if "note" in event["data"]]
+
+
+def all_answered(deployment: Deployment) -> bool:
+    kinds = [note["kind"] for note in notes([json.loads(r.value or b"") for r in deployment.outputs()])]
+    return kinds.count("ask") == kinds.count("answer")
+
+
 def simulated(programme: Path, facts: list[Fact]) -> dict[str, dict[str, Any]]:
     """What one process makes of the facts in the order of their time."""
     simulation = Simulation(compile_rules(load_programme(programme)))
