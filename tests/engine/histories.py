@@ -89,6 +89,27 @@ def behaviour() -> list[Sent]:
     return [sent(fact) for fact in facts]
 
 
+def order_life() -> list[Sent]:
+    """Orders to their end, in any order of arrival: completed, refunded in parts, cancelled, with points and a tier."""
+    facts: list[Incoming] = [
+        given.order_paid("o1", "2026-01-10 10:00:00", 120000),
+        given.completion("k1", "2026-01-11 10:00:00", "o1"),
+        given.hold_points("h1", "2026-01-12 10:00:00", 300),
+        given.order_paid("o2", "2026-01-12 10:01:00", 50000, hold_id="h1"),
+        given.refund("r1", "2026-01-13 10:00:00", "o2", 10000),
+        given.cancellation("x2", "2026-01-14 10:00:00", "o2"),
+        given.refund("early", "2026-01-15 10:00:00", "o3", 2000),
+        given.completion("k3", "2026-01-15 10:01:00", "o3"),
+        given.order_paid("o3", "2026-01-15 10:02:00", 5000),
+        given.refund("r2", "2026-01-16 10:00:00", "o1", 120000),
+        given.refund("too-much", "2026-01-16 10:01:00", "o1", 1),
+        given.order_paid("o4", "2026-01-17 10:00:00", 200000, subject="c-2"),
+        given.completion("k4", "2026-01-18 10:00:00", "o4", subject="c-2"),
+        given.cancellation("never-paid", "2026-01-19 10:00:00", "o9", subject="c-2"),
+    ]
+    return [sent(fact) for fact in facts]
+
+
 POISON = "poison"
 """Events whose id begins so are refused by the crash tests' stage with an exception."""
 
