@@ -18,6 +18,7 @@ from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog
 from loyalty_stream.engine.observer import Silent
 from loyalty_stream.engine.task import Clock, PartitionTask, TaskOptions
+from loyalty_stream.wire.partitioning import partition_of
 from tests.domain import given
 from tests.engine.histories import Sent, at_random, bad_records, behaviour, sent, spending
 
@@ -487,3 +488,44 @@ def test_the_tier_is_in_the_balances(programme: Path) -> None:
         ("c-1", "silver", 250),
         ("c-2", None, 99),
     ]
+
+
+def test_through_the_engine_the_reward_crosses_partitions_and_the_same_events_come_out(
+    programme: Path,
+) -> None:
+    rules = msgspec.structs.replace(given.PLAIN, referrer_points=200)
+    customer, referrer, partitions = "c-2", "c-1", 2
+    places = [partition_of(name.encode(), partitions) for name in (customer, referrer)]
+    assert places == [0, 1]
+    broker = MemoryBroker(lambda: given.ms("2035-01-01 00:00"))
+    stage = LedgerStage(Settings(), rules, partitions, CountSink())
+    logs = [
+        MemoryLog(broker, stage.name, place, stage.inputs, stage.changelog) for place in range(partitions)
+    ]
+    tasks = [
+        PartitionTask(stage, place, log, TaskOptions(clock=Clock.EVENTS), Silent())
+        for place, log in enumerate(logs)
+    ]
+    facts: list[tuple[str, Incoming]] = [
+        (
+            "registrations",
+            given.registered("r-1", "2026-01-15 09:00", referred_by=referrer, subject=customer),
+        ),
+        ("orders", given.order_paid("o-1", "2026-01-15 10:00", subject=customer)),
+    ]
+
+    async def all_of_it() -> None:
+        for task in tasks:
+            await task.open()
+        for kind, fact in facts:
+            broker.produce(kind, 0, customer.encode(), line(fact))
+            await tasks[0].step()
+        await tasks[1].step()
+
+    asyncio.run(all_of_it())
+    (rewarded,) = [record.value for record in broker.logs["points-events", 1]]
+    assert json.loads(rewarded or b"")["data"]["balance"]["available"] == 200
+    written = [record.value for place in (0, 1) for record in broker.logs["points-events", place]]
+    expected: list[bytes] = []
+    assert not list(replay.simulate(rules, [line(fact) for _, fact in facts], expected.append))
+    assert [(value or b"") + b"\n" for value in written] == expected
