@@ -14,8 +14,8 @@ from loyalty_stream.wire.reasons import Reason
 
 pytestmark = pytest.mark.kafka
 
-NOT_BY_A_PRODUCER = {Reason.PROCESSING_FAILED, Reason.MALFORMED, Reason.REFUSED_REFUND}
-"""A defect of ours; what no other code names; refunds, which this version does not act on."""
+NOT_BY_A_PRODUCER = {Reason.PROCESSING_FAILED, Reason.MALFORMED}
+"""A defect of ours; what no other code names."""
 KEY = b"carol"
 
 
@@ -102,10 +102,12 @@ def _one_of_each() -> list[Bad]:
         Bad("invalid_id", "orders", _order(order_id="o 1")),
         Bad("wrong_currency", "orders", _order(currency="EUR")),
         Bad("invalid_campaign", "campaigns", _event("campaigns", "campaign-withdrawn", _TOO_SOON)),
+        Bad("refused_seed", "campaigns", _event("campaigns", "draw-seed-revealed", _NO_DRAW)),
         Bad("refused_refund", "orders", _event("orders", "order-refunded", _CONTRADICTORY)),
     ]
 
 
+_NO_DRAW = {"campaign_id": KEY.decode(), "seed": "of no draw"}
 _TOO_SOON = {"id": KEY.decode(), "effective_at": STARTS_AT.isoformat()}
 """A withdrawal at work from its own time on, when not every worker can know it."""
 _CONTRADICTORY = {
