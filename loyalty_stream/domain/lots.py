@@ -66,14 +66,19 @@ def in_spending_order(lots: list[Lot], points: int, now: int) -> tuple[Taken, ..
     return tuple(taken)
 
 
-def to_take_back(lots: list[Lot], points: int, now: int, own: Collection[str] = ()) -> tuple[Taken, ...]:
+def to_take_back(
+    lots: list[Lot], points: int, now: int, own: Collection[str] = (), at: int = 0
+) -> tuple[Taken, ...]:
     """Up to `points` that have not expired at `now`, free or pending, as a revocation takes them (DOMAIN.md, Refunds).
 
-    The lots of the grants in `own` come first, pending before free, then all in spending order. Of `own` even what
-    is past its date is taken: it has just been granted late, and would be owed if it expired before.
+    The lots of the grants in `own` come first, pending before free, then all in spending order. Of `own`, even what
+    has expired by `now` is taken if it had not at `at`, the cause's time: it was granted late, and so it is all the
+    same whether it is taken back before it expires or after.
     """
     found = [
-        lot for lot in lots if (lot.points or lot.pending) and (lot.expires_at > now or lot.grant_id in own)
+        lot
+        for lot in lots
+        if (lot.points or lot.pending) and lot.expires_at > (at if lot.grant_id in own else now)
     ]
     if own:
         found.sort(key=lambda lot: 2 if lot.grant_id not in own else 0 if lot.pending else 1)

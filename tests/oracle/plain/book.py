@@ -236,7 +236,9 @@ class Book:
         ]
         taken = []
         for lot, kind in order:
-            part = min(points, lot[kind]) if self.expiry_of(lot) > self.now else 0
+            # What was granted late is taken back as if in time: if it had not expired by the time of the refund.
+            then = self.at if any(lot is each for each in own) else self.now
+            part = min(points, lot[kind]) if self.expiry_of(lot) > then else 0
             if part:
                 lot[kind] -= part
                 points -= part
