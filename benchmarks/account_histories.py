@@ -1,11 +1,10 @@
 """Accounts with a typical history, as many as asked for: real ones, then customers of their own from each.
 
-A thousand histories go through the ledger's own processor. Every customer is one of them under ids of its
-own: all ids and remembered keys are replaced by random ones of the same length, so that sizes are real and no
-two accounts share bytes that could be compressed or interned away.
+A thousand histories go through the ledger's own processor. Every customer is one of them under keys of its own:
+all remembered keys, and so all ids, are replaced by random ones, so that sizes are real and no two accounts
+share bytes that could be compressed or interned away.
 """
 
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
@@ -14,7 +13,8 @@ from typing import Final
 from benchmarks.workload import BEGINS, Input, customer, event, order
 from loyalty_stream.app.ledger import CountSink, Entry, LedgerStage
 from loyalty_stream.app.settings import Settings
-from loyalty_stream.domain import expiry
+from loyalty_stream.domain import expiry, orders
+from loyalty_stream.domain.identity import ENTRY_BYTES, KEY_BYTES
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.memory_log import StoredRecord
 from loyalty_stream.engine.stage import Context, side_tables_in_memory
@@ -30,8 +30,7 @@ _OTHERS: Final = (
     *["check-in"] * 3, *["review"] * 3, *["share"] * 2, *["game"] * 1, "survey",
 )  # fmt: skip
 """With the hold and its confirmation, a dozen."""
-_STEM: Final = 12
-"""Characters of an event's id that come from its cause; what follows is the event's number."""
+WEEKS: Final = 104
 
 
 def real_histories(programme: Rules, seed: int) -> list[Entry]:
@@ -95,28 +94,49 @@ def _history(number: int, random: Random) -> list[tuple[datetime, Input]]:
     return facts
 
 
+def two_years(programme: Rules, seed: int) -> Entry:
+    """The account of a customer with `WEEKS` weekly orders of one to three lines, half of its lots expired."""
+    stage = LedgerStage(Settings(), programme, 1, CountSink())
+    table = Table(stage.codec)
+    processor = stage.processor(Context(0, table, side_tables_in_memory(stage)))
+    processor.restored()
+    random = Random(seed)
+    subject = customer(0)
+    for week in range(WEEKS):
+        time = BEGINS + timedelta(weeks=week, seconds=random.randrange(6 * 86_400))
+        value = event("order-paid", f"event-{week}", subject, time, order(random, f"order-{week}"))
+        record = StoredRecord(week, 1_900_000_000_000, subject.encode(), value)
+        processor.process("orders", record, processor.decode("orders", record)[1])
+    ((_, stored),) = table.changes()
+    entry: Entry = stage.codec.decode(stored)
+    if orders.count(entry.account) != WEEKS:
+        raise RuntimeError(f"the account remembers {orders.count(entry.account)} orders, not {WEEKS}")
+    return entry
+
+
 def stored_accounts(count: int, histories: list[Entry], seed: int) -> Iterator[tuple[bytes, bytes]]:
     """Key and encoded account of customers 0 to `count`, as the changelog has them."""
     codec = LedgerStage.codec
     templates = [codec.encode(entry) for entry in histories]
-    due = [entry.scheduled for entry in histories]
+    places = [_places_of_keys(entry, value) for entry, value in zip(histories, templates, strict=True)]
     random = Random(seed)
     for number in range(count):
-        entry = codec.decode(templates[number % len(templates)])
-        entry.scheduled = due[number % len(templates)]
-        _give_own_ids(entry, random)
-        yield customer(number).encode(), codec.encode(entry)
+        at = number % len(templates)
+        value = bytearray(templates[at])
+        for place, size in places[at]:
+            value[place : place + size] = random.randbytes(size)
+        yield customer(number).encode(), bytes(value)
 
 
-def _give_own_ids(entry: Entry, random: Random) -> None:
+def _places_of_keys(entry: Entry, value: bytes) -> list[tuple[int, int]]:
+    """Where in its encoded account keys stand, and how many bytes they have: all ids are made of them."""
     account = entry.account
-    suffix = f"{random.randrange(10**9):09d}"
-    own = {
-        name: f"order-{int(name[-9:]) ^ int(suffix) & 0xFFFFFF:09d}"[-len(name) :] for name in account.orders
-    }
-    account.orders = {own[name]: paid for name, paid in account.orders.items()}
-    account.first_order = own[account.first_order]
-    account.holds = {f"hold-{suffix}": hold for hold in account.holds.values()}
-    account.keys = {bucket: random.randbytes(len(keys)) for bucket, keys in account.keys.items()}
-    for lot in account.lots:
-        lot.grant_id = urlsafe_b64encode(random.randbytes(_STEM // 4 * 3)).decode() + lot.grant_id[_STEM:]
+    keys = {order.key for order in orders.each(account)}
+    for blob in account.keys.values():
+        keys |= {blob[at : at + KEY_BYTES] for at in range(0, len(blob), KEY_BYTES)}
+    for blob in account.causes.values():
+        keys |= {blob[at : at + KEY_BYTES] for at in range(0, len(blob), ENTRY_BYTES)}
+    found = [(value.index(key), KEY_BYTES) for key in keys]
+    if any(value.count(key) != 1 for key in keys):
+        raise RuntimeError("a key stands more than once in an encoded account")
+    return found

@@ -15,9 +15,10 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaProducer
 
 from benchmarks import machine, report
-from benchmarks.account_histories import real_histories, stored_accounts
+from benchmarks.account_histories import WEEKS, real_histories, stored_accounts, two_years
 from benchmarks.cluster import BATCH_BYTES, Cluster, Program, cluster, metric, now_ms, place, worker
 from benchmarks.workload import BEGINS, SEED, inputs, rules
+from loyalty_stream.app.ledger import LedgerStage
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.engine.task import TIME_KEY
 from loyalty_stream.wire.partitioning import partition_of
@@ -160,6 +161,11 @@ def show(found: Accounts) -> list[report.Ratio]:
             "at least 50 %",
         ),
         report.Ratio("bytes of a typical account", report.count(found.mean_bytes), "at most 600"),
+        report.Ratio(
+            f"bytes of an account of {WEEKS} weekly orders",
+            report.count(len(LedgerStage.codec.encode(two_years(rules(), SEED)))),
+            "at most 4,096",
+        ),
         report.Ratio(
             f"resident memory, {count:,} accounts in {found.kept}, ready / after more events",
             f"{ready / GIB:.2f} / {found.after_events_bytes / GIB:.2f} GiB",

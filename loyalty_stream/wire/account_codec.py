@@ -46,8 +46,11 @@ _TOLD_ANEW: Final = (
     "registered_at", "first_order", "lots", "holds", "causes", "keys", "orders", "unpacked", "prefix", "terms",
     "midnight", "daily", "streaks", "reviews",
 )  # fmt: skip
-"""The fields that `_stored` writes first, in its own way; all others follow as they are, in their order."""
-_OTHERS: Final = tuple([place for name, place in _PLACES.items() if name not in _TOLD_ANEW])
+"""The fields that `encode` writes first, in its own way. All others follow as they are: first those that most
+accounts have, then the rest in its order, whose empty end is left out."""
+_COMMON: Final = ("tier_spend", "tier_points", "surveys")
+_AS_THEY_ARE: Final = _COMMON + tuple([name for name in _PLACES if name not in _TOLD_ANEW + _COMMON])
+_OTHERS: Final = tuple([_PLACES[name] for name in _AS_THEY_ARE])
 _HINTS: Final = get_type_hints(Account, vars(shapes))
 _HOLD_HINTS: Final = get_type_hints(Hold, vars(shapes))
 _HOLD_OTHERS: Final = Hold.__struct_fields__[6:]
@@ -90,11 +93,7 @@ _StoredAccount: Any = msgspec.defstruct(
         ("daily", list[int | str], []),
         ("streaks", list[int], []),
         ("reviews", list[bytes], []),
-        *[
-            (name, _HINTS[name], _default(Account, name))
-            for name in Account.__struct_fields__
-            if name not in _TOLD_ANEW
-        ],
+        *[(name, _HINTS[name], _default(Account, name)) for name in _AS_THEY_ARE],
     ],
     array_like=True,
 )
