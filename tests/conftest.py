@@ -1,12 +1,18 @@
-"""Fixtures for every test: the real Kafka of the session."""
+"""Fixtures for every test: the real Kafka of the session. No property fails because the machine was slow."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from loyalty_stream.app.local_broker import ApacheKafka
 from loyalty_stream.app.local_broker.kafka_jars import why_unavailable
+
+settings.register_profile(
+    "ours", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")
