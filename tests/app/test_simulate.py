@@ -265,6 +265,22 @@ def test_a_bad_line_is_told_with_its_number_and_reason_and_the_rest_goes_on(prog
     assert [event["data"]["order_id"] for event in result.lines] == ["o1", "o2"]
 
 
+def test_a_refund_that_waited_and_is_too_large_is_told_by_its_own_line(programme: Path) -> None:
+    early = line(given.refund("r1", "2026-01-15 11:00", "o1", 10001))
+    sound = line(given.refund("r2", "2026-01-15 12:00", "o1", 10000))
+    result = run(programme, order_line(2), early, sound, order_line(1))
+    assert result.status == 1
+    assert [text.split(": ")[:2] for text in result.err] == [["line 2", "refused_refund"]]
+    assert [kind for kind, _, _ in result.brief] == [
+        "point-granted",
+        "account-noted",
+        "account-noted",
+        "point-granted",
+        "account-noted",
+        "point-revoked",
+    ]
+
+
 def test_a_bad_line_does_not_move_the_clock(programme: Path) -> None:
     late = order_line(9).replace(b"2026-", b"2027-").replace(b"CNY", b"USD")
     result = run(programme, order_line(1), late, order_line(2, 1))

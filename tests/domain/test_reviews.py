@@ -1,9 +1,20 @@
 import pytest
-from given import RULES, Customer, data, review
+from given import (
+    REDEMPTION,
+    RULES,
+    Customer,
+    brief,
+    confirm_hold,
+    data,
+    hold_points,
+    ms,
+    review,
+    review_removed,
+)
 from msgspec.structs import replace
 
 from loyalty_stream.domain.calendar import local_day
-from loyalty_stream.domain.events import AccountNoted, PointGranted, ReviewNote
+from loyalty_stream.domain.events import AccountNoted, PointGranted, ReviewNote, Revoked, Taken
 from loyalty_stream.domain.rules import ReviewRule
 
 T = "2026-03-01 10:00"
@@ -83,3 +94,64 @@ def test_a_limit_of_zero_is_none():
     customer = Customer(replace(RULES, review=ReviewRule(points=1, photo_bonus=0, daily_limit=0)))
     for number in range(20):
         assert told(customer.when(review(f"e-{number}", T))) == (1, "review")
+
+
+# -- removal --------------------------------------------------------------------------------------------
+
+
+def test_a_removed_review_gives_its_points_back_once():
+    customer = Customer()
+    (granted,) = customer.when(review("v-1", "2026-01-15 10:00", has_photo=True))
+    (revoked,) = data(customer.when(review_removed("x-1", "2026-01-16 10:00", "v-1")))
+    assert (revoked.points, revoked.reason, revoked.shortfall) == (15, "review_removed", 0)
+    assert revoked.revokes == (Revoked(granted.id, 15, granted.time),)
+    assert customer.balance == (0, 0, 0)
+    assert brief(customer.when(review_removed("x-2", "2026-01-17 10:00", "v-1"))) == [("account-noted", 0)]
+    assert brief(customer.when(review("v-2", "2026-01-18 10:00", review_id="v-1"))) == [("account-noted", 0)]
+    assert customer.balance == (0, 0, 0)
+    assert customer.account.reviews == {}
+
+
+def test_what_was_spent_of_it_meanwhile_is_owed():
+    customer = Customer(replace(RULES, redemption=replace(REDEMPTION, minimum_points=1, step=1)))
+    customer.when(review("v-1", "2026-01-15 10:00"), hold_points("h-1", "2026-01-15 11:00", 8))
+    customer.when(confirm_hold("f-1", "2026-01-15 11:01", "h-1"))
+    (revoked,) = data(customer.when(review_removed("x-1", "2026-01-16 10:00", "v-1")))
+    assert (revoked.points, revoked.shortfall, revoked.owed) == (2, 8, 8)
+    assert brief(customer.when(review("v-2", "2026-01-17 10:00"))) == [
+        ("point-granted", 10),
+        ("point-revoked", 8),
+    ]
+
+
+def test_its_own_points_go_first():
+    customer = Customer()
+    customer.when(review("v-1", "2026-01-14 10:00"))
+    (granted,) = customer.when(review("v-2", "2026-01-15 10:00", sku="tea-02"))
+    (revoked,) = data(customer.when(review_removed("x-1", "2026-01-16 10:00", "v-2")))
+    assert revoked.grants == (Taken(granted.id, 10),)
+
+
+REVIEWS = [
+    review("v-1", "2026-01-15 10:00", order_id="o-1"),
+    review_removed("x-1", "2026-01-15 11:00", "v-1"),
+    review("v-2", "2026-01-15 12:00", order_id="o-1"),  # of the same SKU: it earns nothing either way
+    review("v-3", "2026-01-15 13:00", sku="tea-02"),
+    review("v-4", "2026-01-15 14:00", sku="tea-03"),
+]
+
+
+@pytest.mark.parametrize("arrival", [(0, 1, 2, 3, 4), (1, 0, 2, 3, 4), (0, 3, 1, 2, 4)])
+def test_removed_before_or_after_it_arrives_the_rest_of_the_day_is_the_same(arrival):
+    customer = Customer(replace(RULES, review=ReviewRule(points=10, photo_bonus=0, daily_limit=2)))
+    for number in arrival:
+        customer.when(REVIEWS[number])
+    # The removed one was one of the two reviews that count on a day.
+    assert customer.account.daily[local_day(ms("2026-01-15 12:00"), RULES.zone)]["review"] == 2
+    assert customer.balance == (10, 0, 0)
+
+
+def test_a_review_that_earned_nothing_gives_nothing_back():
+    customer = Customer(replace(RULES, review=None))
+    customer.when(review("v-1", "2026-01-15 10:00"))
+    assert brief(customer.when(review_removed("x-1", "2026-01-16 10:00", "v-1"))) == [("account-noted", 0)]
