@@ -38,7 +38,7 @@ class _Packable(Struct, array_like=True, gc=False):
 
 
 def _values(packable: object) -> tuple[object, ...]:
-    assert isinstance(packable, Lot | Spent)
+    assert isinstance(packable, Lot | Hold | Spent | Review)
     return tuple([getattr(packable, name) for name in packable.__struct_fields__ if name != "packed"])
 
 
@@ -58,7 +58,7 @@ class Lot(_Packable, array_like=True, gc=False):
     """As it is stored (`wire.lot_records`); empty: to be made."""
 
 
-class Hold(Struct, array_like=True, gc=False):
+class Hold(_Packable, array_like=True, gc=False):
     """A reservation of points, kept after its end so that a late `order-paid` or a repeat finds it."""
 
     points: int
@@ -71,6 +71,8 @@ class Hold(Struct, array_like=True, gc=False):
     order_id: str = ""
     spent: list["Spent"] = []
     """What a `confirmed` hold has redeemed, until an order names it; then it is the order's."""
+    packed: bytes = b""
+    """As it is stored (`wire.account_codec`). Lists of a hold are replaced, never changed: that would go unseen."""
 
 
 class Spent(_Packable, array_like=True, gc=False):
@@ -168,12 +170,14 @@ class Order(Struct, array_like=True, gc=False):
         return sum([line.net - line.refunded for line in self.lines])
 
 
-class Review(Struct, array_like=True, gc=False):
+class Review(_Packable, array_like=True, gc=False):
     """What a review was granted, to take it back when it is removed."""
 
     grant_id: str
     points: int
     earned_at: int
+    packed: bytes = b""
+    """As it is stored (`lot_records`)."""
 
 
 class Waiting(Struct, array_like=True, gc=False):

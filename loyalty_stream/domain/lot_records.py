@@ -105,16 +105,35 @@ def unpack_spent(account: Account, records: bytes) -> list[Spent]:
 def pack_reviews(account: Account, reviews: dict[bytes, Review]) -> list[bytes]:
     """Of each review the place of its key among its bucket's (255: the key follows), and records as of lots."""
     places: list[bytes] = []
-    lots: list[Lot] = []
+    records: list[bytes] = []
+    group = -1
     for key, review in reviews.items():
-        at = account.keys.get(review.earned_at // KEY_BUCKET_MS, b"").find(key)
-        place = at // identity.KEY_BYTES
-        found = at >= 0 and at % identity.KEY_BYTES == 0 and place <= _MOST_PLACE
-        places.append(bytes((place,)) if found else bytes((_MOST_BYTE,)) + key)
-        # No review expires: this date has the shortest code.
-        date = (review.earned_at // QUARTER_MS + _FROM_QUARTERS) * QUARTER_MS
-        lots.append(Lot(review.grant_id, review.points, review.earned_at, date))
-    return [b"".join(places), pack_lots(account, lots)]
+        bucket = review.earned_at // KEY_BUCKET_MS
+        if bucket != group:
+            records.append(_head_of(bucket))
+            group = bucket
+        packed = review.packed
+        if not packed:
+            packed = _place_of_key(account, bucket, key) + _review_record(account, review)
+            force_setattr(review, "packed", packed)
+        size = 1 if packed[0] != _MOST_BYTE else 1 + identity.KEY_BYTES
+        places.append(packed[:size])
+        records.append(packed[size:])
+    return [b"".join(places), b"".join(records)]
+
+
+def _place_of_key(account: Account, bucket: int, key: bytes) -> bytes:
+    at = account.keys.get(bucket, b"").find(key)
+    place = at // identity.KEY_BYTES
+    found = at >= 0 and at % identity.KEY_BYTES == 0 and place <= _MOST_PLACE
+    return bytes((place,)) if found else bytes((_MOST_BYTE,)) + key
+
+
+def _review_record(account: Account, review: Review) -> bytes:
+    date = (
+        review.earned_at // QUARTER_MS + _FROM_QUARTERS
+    ) * QUARTER_MS  # none expires: it has the shortest code
+    return _record(account, review.grant_id, review.points, review.earned_at, date, 0, 0, 0)
 
 
 def unpack_reviews(account: Account, places: bytes, records: bytes) -> dict[bytes, Review]:
@@ -138,6 +157,10 @@ def forget_records(account: Account) -> None:
     """Have every lot and what holds have spent packed anew: causes that the records point to will be gone."""
     for lot in account.lots:
         lot.packed = b""
+    for hold in account.holds.values():
+        hold.packed = b""
+    for review in account.reviews.values():
+        review.packed = b""
     spent = [hold.spent for hold in account.holds.values()]
     spent += [redeemed.spent for redeemed in account.redemptions.values()]
     for parts in spent:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, get_type_hints
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import astuple, force_setattr
 
 from loyalty_stream.domain import account as shapes
 from loyalty_stream.domain import lot_records, orders
@@ -25,7 +25,7 @@ Stored: TypeAlias = list[object]
 """An account of any version as plain values, in the order of its fields then."""
 Upcaster: TypeAlias = Callable[[Stored], Stored]
 
-UPCASTERS: Final[Mapping[int, Upcaster]] = {1: account_v1.upcast}
+UPCASTERS: Mapping[int, Upcaster] = {1: account_v1.upcast}
 """Version -> what makes the next version's fields of that version's."""
 
 
@@ -53,7 +53,7 @@ _AS_THEY_ARE: Final = _COMMON + tuple([name for name in _PLACES if name not in _
 _OTHERS: Final = tuple([_PLACES[name] for name in _AS_THEY_ARE])
 _HINTS: Final = get_type_hints(Account, vars(shapes))
 _HOLD_HINTS: Final = get_type_hints(Hold, vars(shapes))
-_HOLD_OTHERS: Final = Hold.__struct_fields__[6:]
+_HOLD_OTHERS: Final = tuple([name for name in Hold.__struct_fields__[6:] if name != "packed"])
 
 
 def _default(kind: type[Struct], name: str) -> Any:
@@ -285,12 +285,17 @@ def _streaks_of(stored: list[int]) -> list[tuple[int, int]]:
     return streaks
 
 
-def _stored_hold(account: Account, hold: Hold) -> Stored:
+def _stored_hold(account: Account, hold: Hold) -> msgspec.Raw:
+    """The hold in MessagePack; it keeps it, for most holds do not change any more."""
+    if hold.packed:
+        return msgspec.Raw(hold.packed)
     spent = lot_records.pack_spent(account, hold.spent) if hold.spent else b""
     state = _STATE_NUMBERS.get(hold.state, hold.state)
     stored: Stored = [hold.points, _short(hold.due_at), state, spent, hold.taken, hold.order_id]
     stored += [getattr(hold, name) for name in _HOLD_OTHERS]
-    return _without_empty_end(stored)
+    packed = _encode(_without_empty_end(stored))
+    force_setattr(hold, "packed", packed)
+    return msgspec.Raw(packed)
 
 
 def _hold(account: Account, stored: Any) -> Hold:

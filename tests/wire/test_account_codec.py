@@ -63,6 +63,14 @@ def test_a_lot_that_changes_is_stored_anew(field, value):
     assert getattr(decode(encode(stored)).lots[0], field) == value
 
 
+def test_a_hold_that_changes_is_stored_anew():
+    stored = account()
+    encode(stored)
+    stored.holds["h-1"].taken, stored.holds["h-1"].state = [], "released"
+    read = decode(encode(stored)).holds["h-1"]
+    assert (read.taken, read.state) == ([], "released")
+
+
 def test_an_account_never_seen_is_small():
     assert decode(encode(Account())) == Account()
     assert len(encode(Account())) < 32
