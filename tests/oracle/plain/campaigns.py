@@ -215,6 +215,8 @@ class Campaigns:
         asked = sum(each["points"] for each in made)
         given = min(asked, campaign.budget_points - self.given.get(campaign.id, 0))
         self.given[campaign.id] = self.given.get(campaign.id, 0) + given
+        if book.erased:
+            return
         book.begin("loyalty-stream", "answer", at, self.world.clock)
         self.grant(book, award, made, given)
         if given and order is not None:
