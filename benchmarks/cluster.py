@@ -59,7 +59,9 @@ class Cluster:
     _admin: AIOKafkaAdminClient
     _deployments: int = 0
 
-    async def deployment(self, partitions: int = PARTITIONS, guarantee: str = "exactly_once") -> Settings:
+    async def deployment(
+        self, partitions: int = PARTITIONS, guarantee: str = "exactly_once", programme: Path = PROGRAMME
+    ) -> Settings:
         """Settings of a deployment that has its topics, all empty, and nothing else."""
         self._deployments += 1
         name = f"bench-{os.getpid()}-{self._deployments}"
@@ -67,7 +69,7 @@ class Cluster:
             bootstrap_servers=self.bootstrap_servers,
             app_id=name,
             topic_prefix=f"{name}-",
-            programme=PROGRAMME,
+            programme=programme,
             clock=Clock.EVENTS,
             guarantee=guarantee,
             web_port=free_port(),
@@ -212,6 +214,7 @@ async def worker(settings: Settings) -> AsyncIterator[Program]:
         "guarantee": settings.guarantee,
         "web_port": settings.web_port,
         "session_timeout": settings.session_timeout,
+        "programme": str(settings.programme),
         "tables": None if settings.tables is None else str(settings.tables),
     }
     async with await Program.start("worker_process", **arguments) as program:

@@ -10,7 +10,7 @@ from benchmarks.workload import inputs
 
 
 async def run(*, quick: bool) -> list[report.Ratio]:
-    """The five questions of docs/benchmarks.md, in their order."""
+    """The questions of docs/benchmarks.md, in their order."""
     events, rounds = (60_000, 3) if quick else (300_000, 3)
     found: list[report.Ratio] = []
     async with cluster() as kafka:
@@ -18,6 +18,7 @@ async def run(*, quick: bool) -> list[report.Ratio]:
         rates = await throughput.measure(kafka, placed, rounds)
         found += throughput.show(rates)
         cpu_us = sorted(each.cpu_us for each in rates.worker)[rounds // 2]
+        found += await throughput.measure_full(kafka, events, rounds)
         steps.show(await asyncio.to_thread(steps.by_step, events, rounds), cpu_us)
         faust_events = place(inputs(5_000 if quick else 20_000))
         found += stock_faust.show(

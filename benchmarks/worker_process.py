@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.workload import PROGRAMME, rules
+from benchmarks.workload import rules
 from loyalty_stream.app import worker
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.cli.logs import logging_config
@@ -14,11 +14,11 @@ from loyalty_stream.engine.task import Clock
 def main() -> int:
     """Run until SIGTERM; the argument is an object of settings."""
     given = json.loads(sys.argv[1])
-    tables = given.pop("tables")
+    tables, programme = given.pop("tables"), Path(given.pop("programme"))
     settings = Settings(
-        programme=PROGRAMME, clock=Clock.EVENTS, tables=None if tables is None else Path(tables), **given
+        programme=programme, clock=Clock.EVENTS, tables=None if tables is None else Path(tables), **given
     )
-    return worker.run(settings, rules(), logging_config=logging_config("warning"))
+    return worker.run(settings, rules(programme), logging_config=logging_config("warning"))
 
 
 if __name__ == "__main__":

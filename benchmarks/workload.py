@@ -36,9 +36,9 @@ class Input(NamedTuple):
     value: bytes
 
 
-def rules() -> Rules:
-    """The benchmarks' programme, compiled."""
-    return compile_rules(load_programme(PROGRAMME))
+def rules(programme: Path = PROGRAMME) -> Rules:
+    """A programme of the benchmarks, compiled."""
+    return compile_rules(load_programme(programme))
 
 
 def customer(number: int) -> str:
