@@ -11,7 +11,9 @@ from random import Random
 from typing import Final
 
 from benchmarks.workload import BEGINS, Input, customer, event, order
-from loyalty_stream.app.ledger import CountSink, Entry, LedgerStage
+from loyalty_stream.app.account_table import Entry
+from loyalty_stream.app.ledger import LedgerStage
+from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import expiry, orders
 from loyalty_stream.domain.identity import ENTRY_BYTES, KEY_BYTES

@@ -20,7 +20,8 @@ from benchmarks import report
 from benchmarks.cluster import BATCH_BYTES, cluster, place
 from benchmarks.drain import drain
 from benchmarks.workload import Input, inputs, rules
-from loyalty_stream.app.ledger import CountSink, LedgerStage
+from loyalty_stream.app.ledger import LedgerStage
+from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import decide, identity
 from loyalty_stream.domain.account import Account

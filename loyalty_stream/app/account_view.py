@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from loyalty_stream.app.ledger import EntryCodec
+from loyalty_stream.app.account_table import EntryCodec
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.read_log import log_reader
 from loyalty_stream.app.sealed_letters import identity_of

@@ -3,14 +3,17 @@
 It joins the wire, the domain and the engine, and holds no rule of the programme.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from struct import Struct
 from typing import Final, get_args
 
 from loyalty_stream import __version__
+from loyalty_stream.app import admission
+from loyalty_stream.app.account_table import Entry, EntryCodec, due_of
+from loyalty_stream.app.admission import Admission
 from loyalty_stream.app.campaign_topic import LiveRules, read
+from loyalty_stream.app.draw_ends import DrawEnds
 from loyalty_stream.app.draw_owner import refuse_seed
+from loyalty_stream.app.ledger_counts import Counts, CountSink
 from loyalty_stream.app.outbox import TELLING_NOTES, Outbox
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.app.start_slices import TIMER, CampaignStarts, ProgressCodec
@@ -18,23 +21,14 @@ from loyalty_stream.domain import (
     calendar,
     campaign_starts,
     decide,
-    draws,
     expiry,
-    purchase,
-    referral,
-    refunds,
 )
 from loyalty_stream.domain.account import Account, imbalance
 from loyalty_stream.domain.announcements import Announcement, DrawSeedRevealed
-from loyalty_stream.domain.calendar import DAY_MS
-from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, Cause, DroppedNote, PointEvent, ReferralNote
+from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, Cause, DroppedNote, PointEvent
 from loyalty_stream.domain.facts import (
-    MAX_AMOUNT,
     Answer,
-    Fact,
-    GrantPoints,
     Incoming,
-    OrderPaid,
     OrderRefunded,
 )
 from loyalty_stream.domain.rules import Rules
@@ -42,10 +36,9 @@ from loyalty_stream.engine.log import NO_HEADERS, Record
 from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
 from loyalty_stream.engine.table import Codec
 from loyalty_stream.engine.timers import NEVER, Timers
-from loyalty_stream.wire import account_codec, allocations, own_commands, point_events
+from loyalty_stream.wire import allocations, point_events
 from loyalty_stream.wire import decode as wire
 from loyalty_stream.wire.dead_letter import Place, dead_letter
-from loyalty_stream.wire.partitioning import partition_of
 from loyalty_stream.wire.reasons import Reason
 
 _ANNOUNCEMENTS: Final = frozenset(get_args(Announcement))
@@ -53,7 +46,6 @@ ALL_AT_ONCE: Final = 1 << 62
 SLICE_ACCOUNTS: Final = 300
 """Reading, telling and storing one takes tens of microseconds, so some 10 ms; then others get their turn."""
 
-_DUE: Final = Struct(">q")
 MAX_ACCOUNT_POINTS: Final = 10**18
 """Of all grants of an account together; the integers of its encoding have 64 bits, 9.2 x 10^18."""
 _MOVES_POINTS: Final = frozenset(
@@ -61,8 +53,6 @@ _MOVES_POINTS: Final = frozenset(
 )
 NO_OFFSET: Final = -1
 """Of a dead letter whose record had been applied, as waiting, before it proved wrong."""
-OWN_COMMANDS: Final = frozenset({GrantPoints})
-"""What the ledger itself puts on its input topics; it has been checked, and is never too old: nobody sends it again."""
 
 
 class UnbalancedAccountError(Exception):
@@ -73,61 +63,13 @@ class TooManyPointsError(Exception):
     """An account would hold more points than its encoding can: an absurd programme or order. Nothing is committed."""
 
 
-class Entry:
-    """An account in the table. `scheduled`: a timer rings at this instant (ms) or before; None: not known."""
-
-    __slots__ = ("account", "scheduled")
-
-    def __init__(self, account: Account, scheduled: int | None) -> None:
-        self.account = account
-        self.scheduled = scheduled
-
-
-class EntryCodec:
-    """Eight bytes of when the account falls due, then the account: a restore need not read it to schedule it."""
-
-    def encode(self, entry: Entry) -> bytes:
-        return _DUE.pack(NEVER if entry.scheduled is None else entry.scheduled) + account_codec.encode(
-            entry.account
-        )
-
-    def decode(self, value: bytes) -> Entry:
-        # The timer may have been moved since without a new record, so the stored instant says nothing here.
-        return Entry(account_codec.decode(value[8:]), None)
-
-
-class Counts:
-    """What the ledger counts between two commits; the metrics take it over when it is committed."""
-
-    __slots__ = (
-        "dead_letters",
-        "duplicates",
-        "events_in",
-        "events_out",
-        "points",
-        "rejections",
-        "unmatched",
-        "violations",
-    )
-
-    def __init__(self) -> None:
-        self.events_in: Counter[type[Fact]] = Counter()
-        self.events_out: Counter[str] = Counter()
-        self.points: Counter[str] = Counter()
-        self.rejections: Counter[str] = Counter()
-        self.dead_letters: Counter[str] = Counter()
-        self.duplicates = 0
-        self.unmatched = 0
-        self.violations = 0
-
-
 class LedgerStage:
     """What the engine drives. `partitions` is the number that every input topic has."""
 
     name = "ledger"
     codec = EntryCodec()
 
-    def __init__(self, settings: Settings, rules: Rules, partitions: int, counts: "CountSink") -> None:
+    def __init__(self, settings: Settings, rules: Rules, partitions: int, counts: CountSink) -> None:
         self.rules = rules
         self.partitions = partitions
         self.kinds = {settings.topic(kind): kind for kind in INPUTS}
@@ -160,16 +102,6 @@ class LedgerStage:
         return LedgerProcessor(self, context)
 
 
-class CountSink:
-    """Takes the counts of committed transactions; this one drops them. The metrics are another."""
-
-    def add(self, partition: int, counts: Counts) -> None:
-        """Take over the counts of one committed transaction."""
-
-    def violation(self) -> None:
-        """An account broke the law of conservation."""
-
-
 class LedgerProcessor:
     """One partition of the ledger."""
 
@@ -183,14 +115,13 @@ class LedgerProcessor:
         self._kinds = stage.kinds
         self._table = context.table
         self._partition = context.partition
+        self._admission = Admission(context.partition, stage.partitions)
         self._emit = context.output(stage.events_topic)
         self._context = context
         self._dead = context.output(stage.dead_letters_topic)
         self._answers_topic = stage.answers_topic
         self._outbox = Outbox(stage.settings, stage.partitions, context)
-        self._draw_ends: list[tuple[int, str]] = []
-        self._next_draw_end = NEVER
-        """Nothing is to be told to owners of draws before the time reaches it."""
+        self._draw_ends = DrawEnds(self._outbox)
         self._timers = Timers()
         self._starts = CampaignStarts(context.side_tables[stage.starts_changelog])
         self._counts = Counts()
@@ -199,12 +130,11 @@ class LedgerProcessor:
 
     def restored(self) -> None:
         for key, value in self._table.committed_items():
-            due: int = _DUE.unpack_from(value)[0]
-            if due != NEVER:
+            if (due := due_of(value)) != NEVER:
                 self._timers.schedule(key, due)
         self._starts.restored()
         self._starts.schedule(self._rules.book, self._timers)
-        self._watch_draws()
+        self._draw_ends.watch(self._rules.book, self.time)
 
     def decode(self, topic: str, record: Record) -> Decoded:
         if topic == self._answers_topic:
@@ -227,17 +157,19 @@ class LedgerProcessor:
         key = record.key
         assert key is not None  # the decoder has compared it with the subject
         entry: Entry | None = self._table.get(key)
-        if topic != self._answers_topic and (unfit := self._unfit(key, entry, event)) is not None:
-            self._set_aside(topic, record, *unfit)
-            return
+        if topic != self._answers_topic:
+            unfit = self._admission.unfit(self._rules, self.time, key, event, is_new=entry is None)
+            if unfit is not None:
+                self._set_aside(topic, record, *unfit)
+                return
         at = event.at_ms
         self._move_to(at, record.timestamp)
         if entry is None:
             entry = Entry(Account(), NEVER)
         elif entry.scheduled is None:
             entry.scheduled = self._next_due(entry)
-        fact: Incoming | Answer = event.fact  # type: ignore[assignment]  # `_unfit` has let no other through
-        if fact.__class__ is OrderRefunded and (why := self._beyond(entry, fact)) is not None:
+        fact: Incoming | Answer = event.fact  # type: ignore[assignment]  # admission has let no other through
+        if fact.__class__ is OrderRefunded and (why := admission.beyond(entry.account, fact)) is not None:
             self._set_aside(topic, record, Reason.REFUSED_REFUND, why)
             return
         self._counts.events_in[fact.__class__] += 1
@@ -268,8 +200,8 @@ class LedgerProcessor:
                     f"what falls due for customer {key.decode()} at {due} ms: {error!r}"
                 ) from error
         self.time = max(self.time, time)
-        if self._next_draw_end <= self.time:
-            self._tell_draw_ends()
+        if self._draw_ends.next <= self.time:
+            self._draw_ends.tell(self.time)
 
     def proceed(self) -> bool:
         """Tell the next accounts of a campaign's start."""
@@ -311,26 +243,14 @@ class LedgerProcessor:
             if self._timers.earliest <= time:
                 self.advance(time)
             self.time = time
-            if self._next_draw_end <= time:
-                self._tell_draw_ends()
+            if self._draw_ends.next <= time:
+                self._draw_ends.tell(time)
 
     def _learn(self) -> None:
         self._rules = self._live_rules.current
         self._behind = False
         self._starts.schedule(self._rules.book, self._timers)
-        self._watch_draws()
-
-    def _watch_draws(self) -> None:
-        """Owners are told again of ends that have passed: they may be later than what was told before."""
-        self._draw_ends = draws.ends(self._rules.book)
-        self._tell_draw_ends()
-
-    def _tell_draw_ends(self) -> None:
-        """Whoever entered before the end has been told of; whoever comes now enters no more."""
-        ends = self._draw_ends
-        while ends and ends[0][0] <= self.time:
-            self._outbox.tell_time(ends.pop(0)[1], self.time)
-        self._next_draw_end = ends[0][0] if ends else NEVER
+        self._draw_ends.watch(self._rules.book, self.time)
 
     def _announced(self, topic: str, record: Record, event: wire.Decoded) -> None:
         """An announcement in its own partition's turn. What it says was heard from all partitions already."""
@@ -343,49 +263,6 @@ class LedgerProcessor:
             return
         self._move_to(event.at_ms, record.timestamp)
         self._counts.events_in[fact.__class__] += 1
-
-    def _unfit(  # noqa: PLR0911 - one for each reason
-        self, key: bytes, entry: Entry | None, event: wire.Decoded
-    ) -> tuple[Reason, str] | None:
-        """Why a sound event cannot be applied here, or None."""
-        fact, rules = event.fact, self._rules
-        if entry is None:
-            # A key's partition never changes, so it is looked at when the account is first met.
-            right = partition_of(key, self._stage.partitions)
-            if right != self._partition:
-                return (
-                    Reason.WRONG_PARTITION,
-                    f"murmur2 puts this key on partition {right} of {self._stage.partitions}",
-                )
-        if fact.__class__ is OrderPaid:
-            if not purchase.accepts(fact.data, rules):
-                return Reason.WRONG_CURRENCY, f"`$.data.currency`: the programme's is {rules.currency}"
-            lines = fact.data.lines
-            if len(lines) > 1 and sum([line.amount for line in lines]) > MAX_AMOUNT:
-                return Reason.AMOUNT_TOO_LARGE, f"`$.data.lines`: together over {MAX_AMOUNT} minor units"
-        if fact.source == SOURCE:
-            if fact.__class__ in OWN_COMMANDS:
-                return None
-            return (
-                Reason.OUT_OF_RANGE,
-                f"`$.source`: {SOURCE} is what our own events say; name yours otherwise",
-            )
-        if decide.too_old(event.at_ms, self.time, rules):
-            return (
-                Reason.TOO_OLD,
-                f"`$.time`: more than {rules.retention_ms // DAY_MS} days before the latest event",
-            )
-        return None
-
-    def _beyond(self, entry: Entry, fact: OrderRefunded) -> str | None:
-        """Why a refund is more than is left of its order by now, or None, as for one that was applied already.
-
-        An account that has ended answers no fact, and this one neither.
-        """
-        account = entry.account
-        if account.erased_at or decide.is_known(account, fact):
-            return None
-        return refunds.excess(account, fact.data)
 
     def _next_due(self, entry: Entry) -> int:
         due = expiry.next_due(entry.account, self._rules)
@@ -410,8 +287,6 @@ class LedgerProcessor:
             kind, data = event.type, event.data
             out[kind] += 1
             due = expiry.falls_due_after(data, rules)
-            if data.note is not None and isinstance(data.note, ReferralNote):
-                self._reward_referrer(event, data.note)
             if data.note.__class__ in TELLING_NOTES or kind == "draw-entered":
                 self._outbox.tell(event)
             if due < sooner:  # noqa: PLR1730 - min() costs a call on the hot path
@@ -428,19 +303,6 @@ class LedgerProcessor:
                 self._timers.schedule(key, due)
                 entry.scheduled = due
         self._table.touch(key, entry)
-
-    def _reward_referrer(self, event: PointEvent, note: ReferralNote) -> None:
-        customer, key = event.subject, note.referrer.encode()
-        command = own_commands.grant_points(
-            referral.command_id(customer),
-            note.referrer,
-            event.time,
-            grant_id=referral.grant_id(customer),
-            points=note.points,
-            reason="referral",
-        )
-        partition = partition_of(key, self._stage.partitions)
-        self._context.emit(self._stage.commands_topic, partition, key, command)
 
     def _dropped(self, key: bytes, event: PointEvent, note: DroppedNote) -> None:
         """Count an event of an order that waited in vain; set a refund aside that turned out too large.

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from loyalty_stream import __version__
 from loyalty_stream.app.allocation import AllocationSink
-from loyalty_stream.app.ledger import Counts, CountSink
+from loyalty_stream.app.ledger_counts import Counts, CountSink
 from loyalty_stream.app.notification_stage import NotificationSink
 from loyalty_stream.domain.facts import Fact
 from loyalty_stream.engine.log import Guarantee

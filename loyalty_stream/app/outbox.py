@@ -1,19 +1,21 @@
-"""What the ledger tells owners of limited things: nothing but what an event of an account says (ARCHITECTURE.md).
+"""What the ledger tells others: nothing but what an event of an account says (ARCHITECTURE.md).
 
-The ledger is its own outbox: requests go out in the transaction of the events that ask. It holds no rule.
+The ledger is its own outbox: requests to owners of limited things, and commands for other customers' accounts, go
+out in the transaction of the events that ask for them. It holds no rule.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
 from loyalty_stream.app.settings import Settings
-from loyalty_stream.domain import allocations, calendar
+from loyalty_stream.domain import allocations, calendar, referral
 from loyalty_stream.domain.events import (
     AskNote,
     AwardWithdrawnNote,
     DrawEntered,
     ErasedNote,
     PointEvent,
+    ReferralNote,
     ReturnNote,
 )
 from loyalty_stream.domain.owner_requests import (
@@ -31,24 +33,29 @@ from loyalty_stream.domain.owner_requests import (
     TimePassed,
 )
 from loyalty_stream.engine.stage import Context
+from loyalty_stream.wire import own_commands
 from loyalty_stream.wire.allocations import encode_request
 from loyalty_stream.wire.partitioning import partition_of
 
-TELLING_NOTES: Final = frozenset({AskNote, ReturnNote, AwardWithdrawnNote, ErasedNote})
-"""The notes that an owner is told of; of events it is `DrawEntered`."""
+TELLING_NOTES: Final = frozenset({AskNote, ReturnNote, AwardWithdrawnNote, ErasedNote, ReferralNote})
+"""The notes that others are told of; of events it is `DrawEntered`."""
 
 
 class Outbox:
-    """The pen of one partition of the ledger for the owners' topic."""
+    """The pen of one partition of the ledger for the topics that others read."""
 
     def __init__(self, settings: Settings, partitions: int, context: Context) -> None:
-        """`partitions` is the number that the topic has."""
+        """`partitions` is the number that the topics have."""
         self._topic = settings.topic("allocation-requests")
+        self._commands_topic = settings.topic("points-commands")
         self._partitions = partitions
         self._context = context
 
     def tell(self, event: PointEvent) -> None:
-        """Send what the event tells, each to the owner of the thing."""
+        """Send what the event tells: to the owner of the thing, or to the referrer's account."""
+        note = event.data.note
+        if isinstance(note, ReferralNote):
+            self._reward_referrer(event, note)
         for request in self._requests(event):
             self._send(request)
 
@@ -63,6 +70,18 @@ class Outbox:
                 data=PassedData(campaign_id=campaign_id, partition=partition),
             )
         )
+
+    def _reward_referrer(self, event: PointEvent, note: ReferralNote) -> None:
+        customer, key = event.subject, note.referrer.encode()
+        command = own_commands.grant_points(
+            referral.command_id(customer),
+            note.referrer,
+            event.time,
+            grant_id=referral.grant_id(customer),
+            points=note.points,
+            reason="referral",
+        )
+        self._context.emit(self._commands_topic, partition_of(key, self._partitions), key, command)
 
     def _send(self, request: OwnerRequest) -> None:
         key = request.subject.encode()

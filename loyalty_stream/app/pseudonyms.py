@@ -13,8 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from loyalty_stream import __version__
+from loyalty_stream.app.admission import OWN_COMMANDS
 from loyalty_stream.app.identities import Identities, Identity, IdentityCodec, RandomBytes
-from loyalty_stream.app.ledger import OWN_COMMANDS, CountSink, LedgerProcessor, LedgerStage
+from loyalty_stream.app.ledger import LedgerProcessor, LedgerStage
+from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.events import SOURCE

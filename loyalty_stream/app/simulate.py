@@ -12,9 +12,11 @@ from typing import Any, BinaryIO, Final, NamedTuple, TextIO
 import msgspec
 from msgspec import Struct
 
+from loyalty_stream.app.account_table import Entry
 from loyalty_stream.app.allocation import AllocationSink, AllocationStage
 from loyalty_stream.app.by_hand import Line, Network, StageByHand
-from loyalty_stream.app.ledger import ALL_AT_ONCE, NO_OFFSET, CountSink, Entry, LedgerStage
+from loyalty_stream.app.ledger import ALL_AT_ONCE, NO_OFFSET, LedgerStage
+from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import tiers
 from loyalty_stream.domain.account import Account

@@ -12,7 +12,7 @@ from typing import Any, Final
 from msgspec import UNSET
 
 from loyalty_stream.app import topics
-from loyalty_stream.app.ledger import EntryCodec
+from loyalty_stream.app.account_table import EntryCodec
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.read_log import LogReader, log_reader
 from loyalty_stream.app.settings import Settings

@@ -427,4 +427,3 @@ Incoming: TypeAlias = (
     | EraseCustomer
 )
 """What an account acts on today."""
-

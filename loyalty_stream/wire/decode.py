@@ -214,7 +214,5 @@ _IDS_OF_TOPIC: Final = {topic: {kind: _IDS[kind] for kind in kinds} for topic, k
 
 # One decoder for all types: of a union with one member, msgspec takes an event without its `type` as well.
 # A union made at run time has no static type; `FACT_OF_TYPE` holds members of these only.
-_every_type: Final[Decoder[Incoming | Announcement]] = Decoder(
-    union_of(tuple(FACT_OF_TYPE.values()))
-)
+_every_type: Final[Decoder[Incoming | Announcement]] = Decoder(union_of(tuple(FACT_OF_TYPE.values())))
 _read: Final = _every_type.decode

@@ -7,15 +7,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from loyalty_stream.app.ledger import (
-    Counts,
-    CountSink,
-    Entry,
-    EntryCodec,
-    LedgerProcessor,
-    LedgerStage,
-    UnbalancedAccountError,
-)
+from loyalty_stream.app.account_table import Entry, EntryCodec
+from loyalty_stream.app.ledger import LedgerProcessor, LedgerStage, UnbalancedAccountError
+from loyalty_stream.app.ledger_counts import Counts, CountSink
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.domain import decide, expiry
 from loyalty_stream.domain.account import Account, Lot

@@ -7,9 +7,10 @@ import random
 import msgspec
 import pytest
 
+from loyalty_stream.app.account_table import EntryCodec
 from loyalty_stream.app.allocation import AllocationSink, AllocationStage
 from loyalty_stream.app.identities import IdentityCodec
-from loyalty_stream.app.ledger import CountSink, EntryCodec
+from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.pseudonyms import SEALED, PseudonymStage, ledger_stage
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.app.simulate import simulate

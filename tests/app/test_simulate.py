@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from loyalty_stream.app import simulate as replay
-from loyalty_stream.app.ledger import CountSink, LedgerStage
+from loyalty_stream.app.ledger import LedgerStage
+from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import decide
 from loyalty_stream.domain.account import Account

@@ -7,7 +7,8 @@ from fractions import Fraction
 import msgspec
 from msgspec.structs import replace
 
-from loyalty_stream.app.ledger import CountSink, LedgerStage
+from loyalty_stream.app.ledger import LedgerStage
+from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.simulate import simulate
 from loyalty_stream.domain.campaign_terms import Award, Campaign, Notify

@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaProducer
 from msgspec import structs
 
 from loyalty_stream.app import topics, verify
+from loyalty_stream.app.account_table import Entry, EntryCodec
 from loyalty_stream.app.complete_journey import PROGRAMME_FILE, Selection, prepare_import
-from loyalty_stream.app.ledger import Entry, EntryCodec
 from loyalty_stream.app.local_broker import ApacheKafka
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import decide

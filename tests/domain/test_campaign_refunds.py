@@ -190,7 +190,9 @@ def test_entries_are_withdrawn_while_the_draw_is_open(accumulate):
 
 def test_while_the_budget_has_not_answered_no_more_awards_go_than_the_spend_lost():
     """Four awards came with the first order and two with the second, which alone is cancelled."""
-    customer = Customer(with_campaigns(campaign("c", accumulate=True, minimum_amount=5000, budget_points=4000)))
+    customer = Customer(
+        with_campaigns(campaign("c", accumulate=True, minimum_amount=5000, budget_points=4000))
+    )
     customer.when(order_paid("o-1", IN, 20500), order_paid("o-2", IN, 10000))
     made = customer.when(cancellation("x-1", LATER, "o-2"))
     assert [(note.order_id, note.awards) for note in withdrawn(made)] == [("o-2", 2)]

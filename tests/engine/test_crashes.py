@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from loyalty_stream.app.ledger import CountSink, LedgerProcessor, LedgerStage
+from loyalty_stream.app.ledger import LedgerProcessor, LedgerStage
+from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import evolve, expiry
 from loyalty_stream.domain.account import NEVER, Account

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from loyalty_stream.app.allocation import AllocationSink, AllocationStage
-from loyalty_stream.app.ledger import CountSink, LedgerStage
+from loyalty_stream.app.ledger import LedgerStage
+from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import evolve
 from loyalty_stream.domain.account import Account, imbalance

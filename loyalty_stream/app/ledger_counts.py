@@ -1,0 +1,40 @@
+"""What the ledger counts of each transaction, and who takes it over once it is committed."""
+
+from collections import Counter
+
+from loyalty_stream.domain.facts import Fact
+
+
+class Counts:
+    """What the ledger counts between two commits; the metrics take it over when it is committed."""
+
+    __slots__ = (
+        "dead_letters",
+        "duplicates",
+        "events_in",
+        "events_out",
+        "points",
+        "rejections",
+        "unmatched",
+        "violations",
+    )
+
+    def __init__(self) -> None:
+        self.events_in: Counter[type[Fact]] = Counter()
+        self.events_out: Counter[str] = Counter()
+        self.points: Counter[str] = Counter()
+        self.rejections: Counter[str] = Counter()
+        self.dead_letters: Counter[str] = Counter()
+        self.duplicates = 0
+        self.unmatched = 0
+        self.violations = 0
+
+
+class CountSink:
+    """Takes the counts of committed transactions; this one drops them. The metrics are another."""
+
+    def add(self, partition: int, counts: Counts) -> None:
+        """Take over the counts of one committed transaction."""
+
+    def violation(self) -> None:
+        """An account broke the law of conservation."""
