@@ -25,12 +25,13 @@ from loyalty_stream.domain import (
 )
 from loyalty_stream.domain.account import Account, imbalance
 from loyalty_stream.domain.announcements import Announcement, DrawSeedRevealed
-from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, Cause, DroppedNote, PointEvent
+from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, Cause, PointEvent
 from loyalty_stream.domain.facts import (
     Answer,
     Incoming,
     OrderRefunded,
 )
+from loyalty_stream.domain.notes import DroppedNote
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Record
 from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError

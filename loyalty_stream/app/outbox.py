@@ -9,15 +9,8 @@ from typing import Final
 
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import allocations, calendar, referral
-from loyalty_stream.domain.events import (
-    AskNote,
-    AwardWithdrawnNote,
-    DrawEntered,
-    ErasedNote,
-    PointEvent,
-    ReferralNote,
-    ReturnNote,
-)
+from loyalty_stream.domain.events import DrawEntered, PointEvent
+from loyalty_stream.domain.notes import AskNote, AwardWithdrawnNote, ErasedNote, ReferralNote, ReturnNote
 from loyalty_stream.domain.owner_requests import (
     AllocationRequested,
     AllocationReturned,

@@ -18,7 +18,8 @@ from loyalty_stream.app.topics import partition_counts
 from loyalty_stream.domain import draw_winners, draws
 from loyalty_stream.domain.announcements import DrawSeedRevealed
 from loyalty_stream.domain.draw_winners import Entry, Winner
-from loyalty_stream.domain.events import AwardWithdrawnNote, DrawEntered, DrawWon, ErasedNote, PointEvent
+from loyalty_stream.domain.events import DrawEntered, DrawWon, PointEvent
+from loyalty_stream.domain.notes import AwardWithdrawnNote, ErasedNote
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.wire import decode as wire
 from loyalty_stream.wire import point_events

@@ -8,7 +8,7 @@ field names; `wire.account_codec` writes and reads them. New fields go to the en
 from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
-from loyalty_stream.domain.events import Purpose
+from loyalty_stream.domain.notes import Purpose
 
 NEVER = 1 << 53
 """The `expires_at` of points that never expire: later than every instant, and exact in JSON."""

@@ -1,9 +1,9 @@
 """Points for games, surveys and activities attended ([[games]], [[surveys]], [earning.activity])."""
 
 from loyalty_stream.domain import calendar, campaign_awards, identity, limits
-from loyalty_stream.domain.events import ActivityNote, GameNote, KeyNote, SurveyNote
 from loyalty_stream.domain.facts import ActivityAttended, GamePlayed, SurveySubmitted
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import ActivityNote, GameNote, KeyNote, SurveyNote
 from loyalty_stream.domain.rules import Game, Rules
 
 

@@ -4,10 +4,11 @@ Each counts once by its own id, whatever the event's. Neither counts towards tie
 """
 
 from loyalty_stream.domain import grants, identity, lots
-from loyalty_stream.domain.events import SOURCE, CommandRejected, KeyNote, PointRevoked
+from loyalty_stream.domain.events import SOURCE, CommandRejected, PointRevoked
 from loyalty_stream.domain.facts import AdjustPoints, GrantPoints
 from loyalty_stream.domain.fold_points import ADJUSTMENT, GRANT
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import KeyNote
 from loyalty_stream.domain.rules import Rules
 
 

@@ -5,9 +5,9 @@ own, which `decide` hands to whoever asked. It must not know what is asked for, 
 """
 
 from loyalty_stream.domain.account import Asked
-from loyalty_stream.domain.events import AnswerNote, AskNote, Purpose, ReturnNote
 from loyalty_stream.domain.facts import AllocationAnswered
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import AnswerNote, AskNote, Purpose, ReturnNote
 
 
 def budget_of(campaign_id: str) -> str:

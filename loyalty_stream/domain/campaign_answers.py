@@ -4,8 +4,8 @@ It must not know what the budget is, nor what is left of it.
 """
 
 from loyalty_stream.domain import campaign_budget, campaign_refunds, refunds
-from loyalty_stream.domain.events import ForCampaign
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import ForCampaign
 from loyalty_stream.domain.rules import Rules
 
 

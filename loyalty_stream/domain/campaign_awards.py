@@ -6,8 +6,8 @@ It must not know which campaigns count (`campaign_matching`), nor how a budget i
 from loyalty_stream.domain import campaign_budget, campaign_matching, draws, rewards
 from loyalty_stream.domain.campaign_matching import Choice, Match
 from loyalty_stream.domain.campaign_terms import Trigger
-from loyalty_stream.domain.events import AwardNote, CampaignGrant
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import AwardNote, CampaignGrant
 from loyalty_stream.domain.rules import Rules
 
 

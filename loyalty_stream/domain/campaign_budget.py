@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from loyalty_stream.domain import allocations, grants
 from loyalty_stream.domain.campaign_terms import Campaign
-from loyalty_stream.domain.events import CampaignGrant, ForCampaign
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import CampaignGrant, ForCampaign
 from loyalty_stream.domain.rules import Rules
 
 REASON = "campaign"

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from loyalty_stream.domain import calendar, draws, fold_campaigns, orders, revoking
 from loyalty_stream.domain.account import Counted, Order
-from loyalty_stream.domain.events import AwardWithdrawnNote, Revoked
+from loyalty_stream.domain.events import Revoked
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import AwardWithdrawnNote
 from loyalty_stream.domain.rules import Rules
 
 

@@ -9,8 +9,9 @@ from loyalty_stream.domain import calendar, campaign_matching, identity
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.campaign_book import CampaignBook
 from loyalty_stream.domain.campaign_terms import Campaign
-from loyalty_stream.domain.events import SOURCE, CampaignStartedNote, Cause, PointEvent
+from loyalty_stream.domain.events import SOURCE, Cause, PointEvent
 from loyalty_stream.domain.journal import open_journal
+from loyalty_stream.domain.notes import CampaignStartedNote
 from loyalty_stream.domain.rules import Rules
 
 CAMPAIGN_STARTED = "campaign-started"

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from loyalty_stream.domain import calendar, campaign_awards, limits
 from loyalty_stream.domain.account import NEVER
-from loyalty_stream.domain.events import CheckInNote, KeyNote
 from loyalty_stream.domain.facts import CheckedIn
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import CheckInNote, KeyNote
 from loyalty_stream.domain.rules import CheckInRule, Rules, StreakBonus
 
 

@@ -5,9 +5,10 @@ It must not know what makes points pending; `grants` decides that, `expiry` acti
 
 from loyalty_stream.domain import orders, waiting
 from loyalty_stream.domain.account import NEVER
-from loyalty_stream.domain.events import CompletionNote, PointActivated
+from loyalty_stream.domain.events import PointActivated
 from loyalty_stream.domain.facts import OrderCompleted
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import CompletionNote
 from loyalty_stream.domain.rules import Rules
 
 

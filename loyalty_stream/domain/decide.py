@@ -28,15 +28,7 @@ from loyalty_stream.domain import (
     shares,
 )
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
-from loyalty_stream.domain.events import (
-    AccountNoted,
-    Cause,
-    ForCampaign,
-    ForGift,
-    ForRedemption,
-    PointEvent,
-    PointGranted,
-)
+from loyalty_stream.domain.events import AccountNoted, Cause, PointEvent, PointGranted
 from loyalty_stream.domain.facts import (
     ActivityAttended,
     AdjustPoints,
@@ -67,6 +59,7 @@ from loyalty_stream.domain.facts import (
     SurveySubmitted,
 )
 from loyalty_stream.domain.journal import Journal, open_journal
+from loyalty_stream.domain.notes import ForCampaign, ForGift, ForRedemption
 from loyalty_stream.domain.retention import too_old
 from loyalty_stream.domain.rules import Rules
 

@@ -10,16 +10,10 @@ from msgspec import Struct
 from loyalty_stream.domain import campaign_matching, identity, lots, rewards
 from loyalty_stream.domain.campaign_book import CampaignBook
 from loyalty_stream.domain.campaign_terms import Campaign, Prize
-from loyalty_stream.domain.events import (
-    AwardNote,
-    CommandRejected,
-    DrawEntered,
-    DrawWon,
-    KeyNote,
-    PointRedeemed,
-)
+from loyalty_stream.domain.events import CommandRejected, DrawEntered, DrawWon, PointRedeemed
 from loyalty_stream.domain.facts import EnterDraw, EntryWon
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import AwardNote, KeyNote
 from loyalty_stream.domain.rules import Rules
 
 Code: TypeAlias = Literal[

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from loyalty_stream.domain import allocations, draws, expiry, holds, identity
 from loyalty_stream.domain.account import Account
-from loyalty_stream.domain.events import CommandRejected, ErasedNote, PointEvent, PointRevoked, Taken
+from loyalty_stream.domain.events import CommandRejected, PointEvent, PointRevoked, Taken
 from loyalty_stream.domain.facts import (
     AdjustPoints,
     CancelRedemption,
@@ -21,6 +21,7 @@ from loyalty_stream.domain.facts import (
     ReleaseHold,
 )
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import ErasedNote
 from loyalty_stream.domain.rules import Rules
 
 Command: TypeAlias = (

@@ -5,7 +5,7 @@ It must not know what a campaign says; the notes tell what has to be known of it
 
 from loyalty_stream.domain import orders
 from loyalty_stream.domain.account import Account, Counted, Earned, Order, Participation
-from loyalty_stream.domain.events import AwardNote, AwardWithdrawnNote, OrderNote, RefundNote
+from loyalty_stream.domain.notes import AwardNote, AwardWithdrawnNote, OrderNote, RefundNote
 
 
 def counted(account: Account, order: Order, note: OrderNote) -> None:

@@ -5,7 +5,8 @@ from typing import Final, assert_never
 
 from loyalty_stream.domain import calendar, fold_campaigns, fold_rewards, identity, lot_records, orders
 from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Line, Order, Waiting
-from loyalty_stream.domain.events import (
+from loyalty_stream.domain.events import TierChanged
+from loyalty_stream.domain.notes import (
     ActivityNote,
     AnswerNote,
     AskNote,
@@ -32,7 +33,6 @@ from loyalty_stream.domain.events import (
     SegmentNote,
     ShareNote,
     SurveyNote,
-    TierChanged,
     TierNote,
     WaitingNote,
 )

@@ -15,9 +15,9 @@ from loyalty_stream.domain.events import (
     PointReleased,
     PointRestored,
     PointRevoked,
-    ReviewNote,
 )
 from loyalty_stream.domain.fold_notes import count, remember
+from loyalty_stream.domain.notes import ReviewNote
 
 FIRST_PURCHASE = "first purchase"
 """The reason of the first-purchase bonus."""

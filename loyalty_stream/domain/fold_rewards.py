@@ -6,7 +6,8 @@ It must not know what a reward costs or who may have it.
 from typing import assert_never
 
 from loyalty_stream.domain.account import Account, Asked, Redeemed, Spent
-from loyalty_stream.domain.events import (
+from loyalty_stream.domain.events import RewardIssued
+from loyalty_stream.domain.notes import (
     AnswerNote,
     AskNote,
     ForCampaign,
@@ -14,7 +15,6 @@ from loyalty_stream.domain.events import (
     ForRedemption,
     RedemptionCancelledNote,
     ReturnNote,
-    RewardIssued,
 )
 
 

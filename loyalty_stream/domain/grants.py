@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import assert_never
 
 from loyalty_stream.domain import calendar, lots, orders
-from loyalty_stream.domain.events import OrderNote, PointGranted, PointRevoked
+from loyalty_stream.domain.events import PointGranted, PointRevoked
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import OrderNote
 from loyalty_stream.domain.rules import Expiry, Rounding, Rules
 
 

@@ -9,8 +9,6 @@ from loyalty_stream.domain import calendar, grants, lots
 from loyalty_stream.domain.account import Account, Hold
 from loyalty_stream.domain.events import (
     CommandRejected,
-    HoldNote,
-    KeyNote,
     PointHeld,
     PointRedeemed,
     PointReleased,
@@ -19,6 +17,7 @@ from loyalty_stream.domain.events import (
 )
 from loyalty_stream.domain.facts import ConfirmHold, HoldPoints, HoldPointsData, OrderPaidData, ReleaseHold
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import HoldNote, KeyNote
 from loyalty_stream.domain.rules import Redemption, Rules
 
 Code: TypeAlias = Literal[

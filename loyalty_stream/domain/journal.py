@@ -16,11 +16,11 @@ from loyalty_stream.domain.events import (
     AccountNoted,
     Balance,
     Cause,
-    Note,
     PointEvent,
     PointEventData,
 )
 from loyalty_stream.domain.evolve import evolve
+from loyalty_stream.domain.notes import Note
 
 
 class Journal(Struct, gc=False):

@@ -12,13 +12,13 @@ from loyalty_stream.domain import calendar, identity
 from loyalty_stream.domain.events import (
     SOURCE,
     AccountNoted,
-    CampaignStartedNote,
     DrawWon,
     PointEvent,
     PointExpiring,
     RewardIssued,
     TierChanged,
 )
+from loyalty_stream.domain.notes import CampaignStartedNote
 from loyalty_stream.domain.rules import Rules
 
 NOTIFICATION = "notification-requested"

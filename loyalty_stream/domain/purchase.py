@@ -16,10 +16,10 @@ from loyalty_stream.domain import (
     tiers,
     waiting,
 )
-from loyalty_stream.domain.events import KeyNote, OrderNote
 from loyalty_stream.domain.facts import OrderLine, OrderPaid, OrderPaidData
 from loyalty_stream.domain.fold_points import FIRST_PURCHASE
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import KeyNote, OrderNote
 from loyalty_stream.domain.rounding import apportion, rounded
 from loyalty_stream.domain.rules import PurchaseRule, Rules
 from loyalty_stream.domain.scope import in_scope

@@ -7,8 +7,8 @@ It must not know how that gets there. Nothing takes it back.
 from typing import Final
 
 from loyalty_stream.domain import identity
-from loyalty_stream.domain.events import ReferralNote
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import ReferralNote
 from loyalty_stream.domain.rules import Rules
 
 _LONGEST_SUBJECT: Final = 100

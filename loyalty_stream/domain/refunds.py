@@ -18,10 +18,11 @@ from loyalty_stream.domain import (
     waiting,
 )
 from loyalty_stream.domain.account import Account, Earned, Line, Order
-from loyalty_stream.domain.events import DroppedNote, RefundNote, Revoked
+from loyalty_stream.domain.events import Revoked
 from loyalty_stream.domain.facts import OrderCancelled, OrderRefunded, OrderRefundedData, RefundLine
 from loyalty_stream.domain.fold_points import FIRST_PURCHASE
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import DroppedNote, RefundNote
 from loyalty_stream.domain.rounding import apportion, rounded
 from loyalty_stream.domain.rules import Rounding, Rules
 

@@ -1,9 +1,9 @@
 """Points for registering, and what is known of a customer: segments and who referred them."""
 
 from loyalty_stream.domain import campaign_awards, grants, referral
-from loyalty_stream.domain.events import KeyNote, RegistrationNote, SegmentNote
 from loyalty_stream.domain.facts import CustomerRegistered, CustomerUpdated
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import KeyNote, RegistrationNote, SegmentNote
 from loyalty_stream.domain.rules import Rules
 
 

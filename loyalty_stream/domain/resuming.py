@@ -9,9 +9,10 @@ import msgspec
 
 from loyalty_stream.domain import calendar, completion, identity, orders, purchase, refunds, waiting
 from loyalty_stream.domain.account import Account
-from loyalty_stream.domain.events import Cause, DroppedNote, PointEvent
+from loyalty_stream.domain.events import Cause, PointEvent
 from loyalty_stream.domain.facts import OrderCancelled, OrderCompleted, OrderPaid, OrderRefunded
 from loyalty_stream.domain.journal import open_due, open_journal
+from loyalty_stream.domain.notes import DroppedNote
 from loyalty_stream.domain.rules import Rules
 
 _Early: TypeAlias = OrderPaid | OrderRefunded | OrderCancelled | OrderCompleted

@@ -5,8 +5,9 @@ It must not touch points: lots and debt stay, however old.
 
 from loyalty_stream.domain import calendar, identity
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account
-from loyalty_stream.domain.events import SOURCE, Cause, ForgottenNote, PointEvent
+from loyalty_stream.domain.events import SOURCE, Cause, PointEvent
 from loyalty_stream.domain.journal import open_journal
+from loyalty_stream.domain.notes import ForgottenNote
 from loyalty_stream.domain.rules import Rules
 
 

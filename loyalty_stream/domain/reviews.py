@@ -4,9 +4,10 @@ A removal takes them back, whichever of the two arrives first.
 """
 
 from loyalty_stream.domain import calendar, campaign_awards, identity, limits, revoking
-from loyalty_stream.domain.events import KeyNote, ReviewNote, ReviewRemovedNote, Revoked
+from loyalty_stream.domain.events import Revoked
 from loyalty_stream.domain.facts import ReviewPublished, ReviewPublishedData, ReviewRemoved
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import KeyNote, ReviewNote, ReviewRemovedNote
 from loyalty_stream.domain.rules import Rules
 
 COUNTER = "review"

@@ -8,18 +8,15 @@ from typing import Final, Literal, TypeAlias
 from loyalty_stream.domain import allocations, coupons, fold_rewards, grants, lots, restoring, tiers
 from loyalty_stream.domain.events import (
     CommandRejected,
-    ForGift,
-    ForRedemption,
-    KeyNote,
     PointHeld,
     PointRedeemed,
     PointReleased,
-    RedemptionCancelledNote,
     RewardIssued,
     Taken,
 )
 from loyalty_stream.domain.facts import CancelRedemption, RedeemReward
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import ForGift, ForRedemption, KeyNote, RedemptionCancelledNote
 from loyalty_stream.domain.rules import Reward, Rules
 
 MAX_COUPONS: Final = 1_000

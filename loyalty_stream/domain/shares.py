@@ -1,9 +1,9 @@
 """Points for sharing: once per share id, so many a day ([earning.share])."""
 
 from loyalty_stream.domain import calendar, campaign_awards, identity, limits
-from loyalty_stream.domain.events import KeyNote, ShareNote
 from loyalty_stream.domain.facts import ShareCompleted
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import KeyNote, ShareNote
 from loyalty_stream.domain.rules import Rules
 
 COUNTER = "share"

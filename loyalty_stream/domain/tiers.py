@@ -10,9 +10,10 @@ from typing import Final, NamedTuple, assert_never
 
 from loyalty_stream.domain import calendar, orders
 from loyalty_stream.domain.account import Account, Order
-from loyalty_stream.domain.events import TierChanged, TierNote
+from loyalty_stream.domain.events import TierChanged
 from loyalty_stream.domain.fold_points import TIER_KINDS
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import TierNote
 from loyalty_stream.domain.rules import Rules, Tiers
 
 ONE: Final = Fraction(1)

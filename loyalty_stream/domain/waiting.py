@@ -8,9 +8,9 @@ import msgspec
 
 from loyalty_stream.domain import calendar
 from loyalty_stream.domain.account import Account
-from loyalty_stream.domain.events import DroppedNote, KeyNote, WaitingNote
 from loyalty_stream.domain.facts import OrderCancelled, OrderCompleted, OrderPaid, OrderRefunded
 from loyalty_stream.domain.journal import Journal
+from loyalty_stream.domain.notes import DroppedNote, KeyNote, WaitingNote
 from loyalty_stream.domain.rules import Rules
 
 

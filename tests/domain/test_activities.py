@@ -5,14 +5,8 @@ from given import RULES, Customer, attended, data, game, survey
 from msgspec.structs import replace
 
 from loyalty_stream.domain.activities import band_points
-from loyalty_stream.domain.events import (
-    AccountNoted,
-    ActivityNote,
-    GameNote,
-    KeyNote,
-    PointGranted,
-    SurveyNote,
-)
+from loyalty_stream.domain.events import AccountNoted, PointGranted
+from loyalty_stream.domain.notes import ActivityNote, GameNote, KeyNote, SurveyNote
 from loyalty_stream.domain.rules import Band, Game
 
 T = "2026-03-01 10:00"

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from loyalty_stream.domain.account import Participation
-from loyalty_stream.domain.events import AnswerNote, ForCampaign, PointGranted, PointRevoked
+from loyalty_stream.domain.events import PointGranted, PointRevoked
+from loyalty_stream.domain.notes import AnswerNote, ForCampaign
 from loyalty_stream.domain.orders import find
 from loyalty_stream.domain.rules import Availability, Award, PurchaseRule
 from tests.domain.given import (

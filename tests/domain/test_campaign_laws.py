@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from loyalty_stream.domain import fold_campaigns, orders
 from loyalty_stream.domain.account import Account
-from loyalty_stream.domain.events import AskNote, PointEvent, PointGranted, PointRevoked
+from loyalty_stream.domain.events import PointEvent, PointGranted, PointRevoked
+from loyalty_stream.domain.notes import AskNote
 from loyalty_stream.domain.rules import Award, Campaign, Draw, Prize, Rules
 from tests.domain.given import Customer, cancellation, order_paid, refund, share
 from tests.domain.given_campaigns import campaign, with_campaigns

@@ -5,7 +5,8 @@ from fractions import Fraction
 import pytest
 
 from loyalty_stream.domain import orders
-from loyalty_stream.domain.events import AwardWithdrawnNote, PointGranted, PointRevoked
+from loyalty_stream.domain.events import PointGranted, PointRevoked
+from loyalty_stream.domain.notes import AwardWithdrawnNote
 from loyalty_stream.domain.rules import Award, Draw
 from tests.domain.given import Customer, cancellation, order_paid, refund
 from tests.domain.given_campaigns import campaign, with_campaigns

@@ -5,7 +5,8 @@ from fractions import Fraction
 import msgspec
 import pytest
 
-from loyalty_stream.domain.events import AwardNote, OrderNote, PointGranted, RewardIssued
+from loyalty_stream.domain.events import PointGranted, RewardIssued
+from loyalty_stream.domain.notes import AwardNote, OrderNote
 from loyalty_stream.domain.rules import Audience, Award, Level, PurchaseRule, Tiers, Withdrawal
 from tests.domain.given import (
     PLAIN,

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from loyalty_stream.domain.events import ReturnNote
+from loyalty_stream.domain.notes import ReturnNote
 from tests.domain.given import Customer, brief, hold_points, order_paid
 from tests.domain.given_rewards import MALL, answer, asked, cancel, redeem
 

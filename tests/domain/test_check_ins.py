@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from loyalty_stream.domain.check_ins import milestones, neighbours, times_reached
-from loyalty_stream.domain.events import AccountNoted, CheckInNote, KeyNote, PointGranted
+from loyalty_stream.domain.events import AccountNoted, PointGranted
+from loyalty_stream.domain.notes import CheckInNote, KeyNote
 from loyalty_stream.domain.rules import CheckInRule, StreakBonus
 
 FIRST_DAY = (date(2026, 3, 1) - date(1970, 1, 1)).days

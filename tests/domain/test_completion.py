@@ -19,7 +19,8 @@ from given import (
 from msgspec.structs import replace
 
 from loyalty_stream.domain import expiry
-from loyalty_stream.domain.events import CompletionNote, PointActivated
+from loyalty_stream.domain.events import PointActivated
+from loyalty_stream.domain.notes import CompletionNote
 from loyalty_stream.domain.rules import Availability, Expiry, Period
 
 P30D = Period("P30D", days=30)

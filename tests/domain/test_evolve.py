@@ -6,17 +6,9 @@ from loyalty_stream.domain import identity
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Hold, Line, Lot, Order, Waiting
 from loyalty_stream.domain.events import (
     AccountNoted,
-    ActivityNote,
     Balance,
     Cause,
-    CheckInNote,
     CommandRejected,
-    ForgottenNote,
-    GameNote,
-    HoldNote,
-    KeyNote,
-    Note,
-    OrderNote,
     PointEvent,
     PointEventData,
     PointExpired,
@@ -26,18 +18,28 @@ from loyalty_stream.domain.events import (
     PointRedeemed,
     PointReleased,
     PointRevoked,
+    Taken,
+    TierChanged,
+)
+from loyalty_stream.domain.evolve import evolve, fold
+from loyalty_stream.domain.notes import (
+    ActivityNote,
+    CheckInNote,
+    ForgottenNote,
+    GameNote,
+    HoldNote,
+    KeyNote,
+    Note,
+    OrderNote,
     ReferralNote,
     RegistrationNote,
     ReviewNote,
     SegmentNote,
     ShareNote,
     SurveyNote,
-    Taken,
-    TierChanged,
     TierNote,
     WaitingNote,
 )
-from loyalty_stream.domain.evolve import evolve, fold
 
 AT = ms("2026-01-15 10:00")
 EXPIRES = moment("2027-01-16 00:00")

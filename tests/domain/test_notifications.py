@@ -7,15 +7,14 @@ from msgspec.structs import replace
 from loyalty_stream.domain.events import (
     EVENT_TYPE,
     AccountNoted,
-    CampaignStartedNote,
     CommandRejected,
     DrawWon,
-    KeyNote,
     PointEvent,
     PointExpiring,
     RewardIssued,
     TierChanged,
 )
+from loyalty_stream.domain.notes import CampaignStartedNote, KeyNote
 from loyalty_stream.domain.notifications import Told, notify
 
 LATER = datetime(2027, 1, 16, tzinfo=UTC)

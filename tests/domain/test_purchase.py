@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from loyalty_stream.domain.events import AccountNoted, KeyNote, OrderNote, PointGranted, WaitingNote
+from loyalty_stream.domain.events import AccountNoted, PointGranted
 from loyalty_stream.domain.facts import OrderLine
+from loyalty_stream.domain.notes import KeyNote, OrderNote, WaitingNote
 from loyalty_stream.domain.orders import count, find
 from loyalty_stream.domain.purchase import (
     accepts,

@@ -3,7 +3,7 @@ from given import PLAIN, Customer, brief, cancellation, order_paid, registered
 from msgspec.structs import replace
 
 from loyalty_stream.domain import referral
-from loyalty_stream.domain.events import ReferralNote
+from loyalty_stream.domain.notes import ReferralNote
 
 RULES = replace(PLAIN, referrer_points=200)
 DAY = "2026-01-15"

@@ -1,6 +1,7 @@
 from given import PLAIN, RULES, Customer, brief, data, registered, updated
 
-from loyalty_stream.domain.events import AccountNoted, KeyNote, PointGranted, RegistrationNote, SegmentNote
+from loyalty_stream.domain.events import AccountNoted, PointGranted
+from loyalty_stream.domain.notes import KeyNote, RegistrationNote, SegmentNote
 
 T = "2026-03-01 10:00"
 

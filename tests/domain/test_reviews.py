@@ -14,7 +14,8 @@ from given import (
 from msgspec.structs import replace
 
 from loyalty_stream.domain.calendar import local_day
-from loyalty_stream.domain.events import AccountNoted, PointGranted, ReviewNote, Revoked, Taken
+from loyalty_stream.domain.events import AccountNoted, PointGranted, Revoked, Taken
+from loyalty_stream.domain.notes import ReviewNote
 from loyalty_stream.domain.rules import ReviewRule
 
 T = "2026-03-01 10:00"

@@ -3,7 +3,8 @@ from given import RULES, Customer, data, share
 from msgspec.structs import replace
 
 from loyalty_stream.domain.calendar import local_day
-from loyalty_stream.domain.events import AccountNoted, KeyNote, PointGranted, ShareNote
+from loyalty_stream.domain.events import AccountNoted, PointGranted
+from loyalty_stream.domain.notes import KeyNote, ShareNote
 from loyalty_stream.domain.rules import ShareRule
 
 T = "2026-03-01 10:00"

@@ -32,9 +32,6 @@ from loyalty_stream.domain.events import (
     CommandRejected,
     DrawEntered,
     DrawWon,
-    ForRedemption,
-    KeyNote,
-    OrderNote,
     PointActivated,
     PointEvent,
     PointEventData,
@@ -46,13 +43,13 @@ from loyalty_stream.domain.events import (
     PointReleased,
     PointRestored,
     PointRevoked,
-    RefundNote,
     Restored,
     Revoked,
     RewardIssued,
     Taken,
     TierChanged,
 )
+from loyalty_stream.domain.notes import ForRedemption, KeyNote, OrderNote, RefundNote
 
 KEY = b"customer-1"
 TIME = "2026-01-15T10:00:00.123+08:00"

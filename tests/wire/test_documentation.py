@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from msgspec.inspect import type_info
 
-from loyalty_stream.domain.events import Note
+from loyalty_stream.domain.notes import Note
 from loyalty_stream.wire.dead_letter import Place, dead_letter
 from loyalty_stream.wire.reasons import Reason
 

@@ -14,11 +14,11 @@ from loyalty_stream.domain.events import (
     AccountNoted,
     Balance,
     Cause,
-    OrderNote,
     PointEvent,
     PointEventData,
     PointGranted,
 )
+from loyalty_stream.domain.notes import OrderNote
 from loyalty_stream.wire.json_schema import point_event_schema
 from loyalty_stream.wire.point_events import UnreadablePointEventError, decode, encode
 from tests.wire.samples import INSTANT, LATER, POINT_EVENT_DATA, point_event
