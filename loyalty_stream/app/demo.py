@@ -13,7 +13,7 @@ import urllib.request
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -227,10 +227,13 @@ async def _publish_paced(prepared: PreparedImport, settings: Settings, speed: fl
 def _wait_until_applied(
     prepared: PreparedImport, stand: _Stand, worker: BoundProcess, bars: Progress, interruption: Interruption
 ) -> str:
-    """Wait for the worker to have committed every fact; returns the guarantee that it says is in force."""
+    """Wait for the worker to have committed every fact, and what its accounts asked the budgets for.
+
+    Returns the guarantee that it says is in force.
+    """
     bar = bars.add_task("applying", total=prepared.fact_count)
-    applied, guarantee, moved = 0, "", time.monotonic()
-    while applied < prepared.fact_count:
+    applied, unanswered, guarantee, moved = 0, 0, "", time.monotonic()
+    while applied < prepared.fact_count or unanswered:
         if worker.exit_code is not None:
             raise WorkerBrokeDownError(f"the worker ended with {worker.exit_code}:\n{_tail(stand.directory)}")
         if time.monotonic() - moved > _STALLED_AFTER_S:
@@ -240,26 +243,42 @@ def _wait_until_applied(
         interruption.check()
         time.sleep(_ASK_EVERY_S)
         with suppress(OSError):  # it is still starting
-            now, guarantee = _ask(stand.settings)
-            if now > applied:
-                applied, moved = now, time.monotonic()
+            seen = _ask(stand.settings)
+            guarantee = seen.guarantee
+            if (seen.applied, seen.unanswered) != (applied, unanswered):
+                applied, unanswered, moved = seen.applied, seen.unanswered, time.monotonic()
                 bars.update(bar, completed=applied)
     return guarantee
 
 
-def _ask(settings: Settings) -> tuple[int, str]:
-    """How many facts the worker has committed, dead letters included, and its guarantee; OSError: no answer."""
+class _Seen(NamedTuple):
+    """What the worker's metrics say."""
+
+    applied: int
+    """Facts committed, dead letters included."""
+    unanswered: int
+    """Requests to budgets whose answers no account has had."""
+    guarantee: str
+
+
+def _ask(settings: Settings) -> _Seen:
+    """How far the worker has come; OSError: no answer."""
     url = f"http://{settings.web_host}:{settings.web_port}/metrics"
     with urllib.request.urlopen(url, timeout=5.0) as answer:
         text = answer.read().decode()
-    applied, guarantee = 0, ""
+    applied = asked = answered = 0
+    guarantee = ""
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.name in {"loyalty_events_in_total", "loyalty_dead_letters_total"}:
+            if sample.labels.get("type") == "allocation-answered":
+                answered += int(sample.value)
+            elif sample.name in {"loyalty_events_in_total", "loyalty_dead_letters_total"}:
                 applied += int(sample.value)
+            elif sample.name == "loyalty_allocation_requests_total":
+                asked += int(sample.value)
             elif sample.name == "loyalty_guarantee" and sample.value:
                 guarantee = sample.labels["guarantee"]
-    return applied, guarantee
+    return _Seen(applied, asked - answered, guarantee)
 
 
 async def _verify(settings: Settings, summary: Summary, bars: Progress) -> VerifyReport:

@@ -31,7 +31,7 @@ from loyalty_stream.domain.facts import (
     Incoming,
     OrderRefunded,
 )
-from loyalty_stream.domain.notes import DroppedNote
+from loyalty_stream.domain.notes import AskNote, DroppedNote
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import NO_HEADERS, Record
 from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
@@ -290,6 +290,7 @@ class LedgerProcessor:
             due = expiry.falls_due_after(data, rules)
             if data.note.__class__ in TELLING_NOTES or kind == "draw-entered":
                 self._outbox.tell(event)
+                counts.asked += isinstance(data.note, AskNote)
             if due < sooner:  # noqa: PLR1730 - min() costs a call on the hot path
                 sooner = due
             if kind in _MOVES_POINTS:

@@ -9,6 +9,7 @@ class Counts:
     """What the ledger counts between two commits; the metrics take it over when it is committed."""
 
     __slots__ = (
+        "asked",
         "dead_letters",
         "duplicates",
         "events_in",
@@ -25,6 +26,8 @@ class Counts:
         self.points: Counter[str] = Counter()
         self.rejections: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
+        self.asked = 0
+        """Requests to owners of limited things; every one is answered by an `allocation-answered`."""
         self.duplicates = 0
         self.unmatched = 0
         self.violations = 0

@@ -52,6 +52,11 @@ class Metrics(CountSink, AllocationSink, NotificationSink):
             ["kind"],
             registry=r,
         )
+        self._asked = Counter(
+            "loyalty_allocation_requests",
+            "Requests for stock and budgets sent by accounts; those not in events_in as allocation-answered are open",
+            registry=r,
+        )
         self._allocated = Counter(
             "loyalty_allocations",
             "Requests for stock and budgets, by outcome; cut: less than asked, repeated: answered before",
@@ -127,6 +132,7 @@ class Metrics(CountSink, AllocationSink, NotificationSink):
                 metric.labels(label).inc(count)
         self._duplicates.inc(counts.duplicates)
         self._unmatched.inc(counts.unmatched)
+        self._asked.inc(counts.asked)
 
     def allocated(self, answers: Mapping[str, int], left: Mapping[str, int]) -> None:
         for outcome, count in answers.items():
