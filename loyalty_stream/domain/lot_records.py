@@ -17,6 +17,7 @@ more    widths, then held (of what was spent: restored), pending, available_at
 """
 
 from binascii import a2b_base64
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import force_setattr
@@ -185,15 +186,21 @@ def place_of_stem(account: Account, bucket: int, stem: str) -> int:
     prefix = account.prefix
     if causes is None or not prefix or len(stem) != _STEM or not stem.startswith(prefix):
         return -1
+    return _place_in(causes, stem[identity.PREFIX :]) if 0 <= bucket <= _MOST_BYTE else -1
+
+
+@lru_cache(maxsize=1 << 10)
+def _place_in(causes: bytes, tail: str) -> int:
+    """Kept, because an order, its grants and their lots ask for the same cause, one after the other."""
     try:
-        key = a2b_base64(stem[identity.PREFIX :].translate(_STANDARD))
+        key = a2b_base64(tail.translate(_STANDARD))
     except ValueError:
         return -1
     at = causes.rfind(key)  # mostly the last one
     while at >= 0:
         if at % identity.ENTRY_BYTES == 0:
             place = at // identity.ENTRY_BYTES
-            return place if place <= _MOST_PLACE and 0 <= bucket <= _MOST_BYTE else -1
+            return place if place <= _MOST_PLACE else -1
         at = causes.rfind(key, 0, at + identity.KEY_BYTES - 1)
     return -1
 

@@ -8,6 +8,7 @@ already (`domain.orders`), lots and what was spent of them are `lot_records`, in
 """
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, Final, TypeAlias, get_type_hints
 
 import msgspec
@@ -51,6 +52,8 @@ accounts have, then the rest in its order, whose empty end is left out."""
 _COMMON: Final = ("tier_spend", "tier_points", "surveys")
 _AS_THEY_ARE: Final = _COMMON + tuple([name for name in _PLACES if name not in _TOLD_ANEW + _COMMON])
 _OTHERS: Final = tuple([_PLACES[name] for name in _AS_THEY_ARE])
+_common_of: Final = itemgetter(*_OTHERS[: len(_COMMON)])
+_rare_of: Final = itemgetter(*_OTHERS[len(_COMMON) :])
 _HINTS: Final = get_type_hints(Account, vars(shapes))
 _HOLD_HINTS: Final = get_type_hints(Hold, vars(shapes))
 _HOLD_OTHERS: Final = tuple([name for name in Hold.__struct_fields__[6:] if name != "packed"])
@@ -128,7 +131,10 @@ def encode(account: Account) -> bytes:
         _streaks(account.streaks) if account.streaks else (),
         lot_records.pack_reviews(account, account.reviews) if account.reviews else (),
     ]
-    stored += [values[place] for place in _OTHERS]
+    stored += _common_of(values)
+    rare = _rare_of(values)
+    if any(rare):
+        stored += rare
     return _HEAD + _encode(_without_empty_end(stored))
 
 
