@@ -44,22 +44,28 @@ def say(text: str) -> None:
 
 
 class Faults:
-    """Strikes at the first time that its step is reached in or after its transaction, counted over all tasks."""
+    """Strikes at the first time that its step is reached in or after its transaction, counted over the ledger's tasks."""
 
     def __init__(self, faults: list[dict]) -> None:
         assert all(fault["step"] in STEPS for fault in faults)
         self.faults = faults
         self.transactions = 0
 
-    def reach(self, step: str) -> None:
-        if self.faults and self.due(step):
+    def reach(self, step: str, log: KafkaLog) -> None:
+        if self.faults and self.due(step, log):
             fault = self.faults.pop(0)
             say(f"FAULT {fault['signal']} at {step} of transaction {self.transactions}")
             os.kill(os.getpid(), signal.Signals[fault["signal"]])
 
-    def due(self, step: str) -> bool:
+    def due(self, step: str, log: KafkaLog) -> bool:
+        if not _is_ledgers(log):
+            return False
         fault = self.faults[0] if self.faults else None
         return fault is not None and fault["step"] == step and self.transactions >= fault["transaction"]
+
+
+def _is_ledgers(log: KafkaLog) -> bool:
+    return "-ledger-" in log._transactional_id
 
 
 def inject(faults: Faults) -> None:
@@ -69,32 +75,32 @@ def inject(faults: Faults) -> None:
 
     async def begin_and_reach(self):
         await begin(self)
-        faults.transactions += 1
-        faults.reach("begun")
+        faults.transactions += _is_ledgers(self)
+        faults.reach("begun", self)
 
     async def append_and_reach(self, *args):
         await append(self, *args)
-        faults.reach("appended")
+        faults.reach("appended", self)
 
     async def add_offsets_and_reach(self, offsets):
         await add_offsets(self, offsets)
-        faults.reach("offsets added")
+        faults.reach("offsets added", self)
 
     async def await_sent_and_reach(self):
         await await_sent(self)
-        faults.reach("sent")
+        faults.reach("sent", self)
 
     async def bounded_and_reach(self, awaitable, what):
-        if what == "committing" and faults.due("committing"):
+        if what == "committing" and faults.due("committing", self):
             awaitable = asyncio.ensure_future(awaitable)
             for _ in range(3):  # turns of the loop: the request may have left, its answer is not here
                 await asyncio.sleep(0)
-            faults.reach("committing")
+            faults.reach("committing", self)
         return await bounded(self, awaitable, what)
 
     async def commit_and_reach(self):
         await commit(self)
-        faults.reach("committed")
+        faults.reach("committed", self)
 
     KafkaLog.begin = begin_and_reach
     KafkaLog.append = append_and_reach
