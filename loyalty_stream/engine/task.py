@@ -30,6 +30,9 @@ TIME_KEY = b"\x00time"
 IDLE_TIME_MS = 60_000
 """An idle partition stores its time this often, so that what waits for all partitions' time goes on."""
 
+STALE_TOLD_SECONDS = 10.0
+"""How often a task says that it waits for what is broadcast."""
+
 
 class Clock(StrEnum):
     """What moves a partition's time: its events alone, or the wall clock too once all input is read."""
@@ -97,6 +100,7 @@ class PartitionTask:
         self._observer = observer
         self._broadcast = Silence() if broadcast is None else broadcast
         self._heard = 0
+        self._told_stale = 0.0
         self._stopping = False
         self._stop_event = asyncio.Event()
         self._failures: dict[tuple[str, int], int] = {}
@@ -220,6 +224,12 @@ class PartitionTask:
         if not topics:
             return True
         if not await self._broadcast.fresh(self._options.tick):
+            if monotonic() - self._told_stale > STALE_TOLD_SECONDS:
+                self._told_stale = monotonic()
+                logger.warning(
+                    "%s-%d waits: %s may hold records that were not read yet; it goes on once they are",
+                    self.stage.name, self.partition, ", ".join(topics),
+                )  # fmt: skip
             return False
         for heard in self._broadcast.since(self._heard):
             self._heard += 1
