@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -95,6 +95,8 @@ class KafkaBroadcast:
         """The instant (monotonic seconds) up to which everything that was written then is at hand."""
         self._changed = asyncio.Condition()
         self._reading: asyncio.Task[None] | None = None
+        self._given_up: set[asyncio.Future[Any]] = set()
+        """What was cancelled and has not ended yet; the event loop alone would forget it."""
 
     def start(self) -> None:
         """Begin to read; once, from within the event loop."""
@@ -186,7 +188,21 @@ class KafkaBroadcast:
                 raise TimeoutError("the first fetches tell of no end")
 
     async def _bounded(self, awaitable: Awaitable[T]) -> T:
-        return await asyncio.wait_for(awaitable, self._settings.timeout)
+        """Not `wait_for`: it waits for what it cancels, and a consumer whose broker is gone may never end."""
+        asked = asyncio.ensure_future(awaitable)
+        try:
+            done, _ = await asyncio.wait({asked}, timeout=self._settings.timeout)
+        except asyncio.CancelledError:
+            asked.cancel()
+            raise
+        if not done:
+            asked.cancel()
+            self._given_up.add(asked)
+            asked.add_done_callback(self._given_up.discard)
+            raise TimeoutError(f"no answer within {self._settings.timeout:g} s")
+        if asked.cancelled():  # by the client itself, as it closes: not us, who are to go on
+            raise TimeoutError("given up by the client")
+        return asked.result()
 
     @property
     def _exactly_once(self) -> bool:
