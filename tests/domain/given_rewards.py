@@ -4,7 +4,7 @@ import msgspec
 
 from loyalty_stream.domain.coupons import Secret
 from loyalty_stream.domain.events import SOURCE as OURS
-from loyalty_stream.domain.events import AskNote, PointEvent
+from loyalty_stream.domain.events import PointEvent
 from loyalty_stream.domain.facts import (
     AllocationAnswered,
     AllocationAnsweredData,
@@ -13,6 +13,7 @@ from loyalty_stream.domain.facts import (
     RedeemRewardData,
     RedemptionRef,
 )
+from loyalty_stream.domain.notes import AskNote
 from loyalty_stream.domain.rules import Reward
 from tests.domain.given import PLAIN, SOURCE, moment
 

@@ -5,8 +5,8 @@ from loyalty_stream.domain.campaign_terms import Audience, Award, Campaign, Draw
 from loyalty_stream.domain.draw_winners import commitment, proof
 from loyalty_stream.domain.draws import Terms, ends, terms
 from loyalty_stream.domain.events import SOURCE as OURS
-from loyalty_stream.domain.events import AwardWithdrawnNote
 from loyalty_stream.domain.facts import EnterDraw, EnterDrawData, EntryWon, EntryWonData
+from loyalty_stream.domain.notes import AwardWithdrawnNote
 from tests.domain.given import SOURCE, Customer, brief, erase_customer, moment, ms, order_paid, refund
 from tests.domain.given_rewards import MALL
 
