@@ -33,7 +33,8 @@ def granted(account: Account, data: PointGranted, at: int) -> None:
     points = data.points
     expires_at = NEVER if data.expires_at is None else calendar.date_to_ms(data.expires_at)
     account.granted += points
-    available_at = NEVER if data.available_at is None else calendar.date_to_ms(data.available_at)
+    # Mostly the event's own time, which never comes again: no cache.
+    available_at = NEVER if data.available_at is None else calendar.to_ms(data.available_at)
     if available_at > at:
         lot = Lot(data.grant_id, 0, at, expires_at, pending=points, available_at=available_at)
         account.pending += points

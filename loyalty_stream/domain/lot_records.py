@@ -183,17 +183,16 @@ def place_of_cause(account: Account, stem: str, at: int) -> int:
 def place_of_stem(account: Account, bucket: int, stem: str) -> int:
     """Which of the bucket's causes has this stem; -1: none that fits a byte, as the bucket has to."""
     causes = account.causes.get(bucket)
-    prefix = account.prefix
-    if causes is None or not prefix or len(stem) != _STEM or not stem.startswith(prefix):
-        return -1
-    return _place_in(causes, stem[identity.PREFIX :]) if 0 <= bucket <= _MOST_BYTE else -1
+    return -1 if causes is None or not 0 <= bucket <= _MOST_BYTE else _place_in(causes, account.prefix, stem)
 
 
 @lru_cache(maxsize=1 << 10)
-def _place_in(causes: bytes, tail: str) -> int:
+def _place_in(causes: bytes, prefix: str, stem: str) -> int:
     """Kept, because an order, its grants and their lots ask for the same cause, one after the other."""
+    if not prefix or len(stem) != _STEM or not stem.startswith(prefix):
+        return -1
     try:
-        key = a2b_base64(tail.translate(_STANDARD))
+        key = a2b_base64(stem[identity.PREFIX :].translate(_STANDARD))
     except ValueError:
         return -1
     at = causes.rfind(key)  # mostly the last one
