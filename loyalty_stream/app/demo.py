@@ -270,10 +270,11 @@ def _ask(settings: Settings) -> _Seen:
     guarantee = ""
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.labels.get("type") == "allocation-answered":
-                answered += int(sample.value)
-            elif sample.name in {"loyalty_events_in_total", "loyalty_dead_letters_total"}:
-                applied += int(sample.value)
+            if sample.name in {"loyalty_events_in_total", "loyalty_dead_letters_total"}:
+                if sample.labels.get("type") == "allocation-answered":
+                    answered += int(sample.value)
+                else:
+                    applied += int(sample.value)
             elif sample.name == "loyalty_allocation_requests_total":
                 asked += int(sample.value)
             elif sample.name == "loyalty_guarantee" and sample.value:
