@@ -68,8 +68,10 @@ def _keep(account: Account, order: Order | None, data: PointGranted, at: int) ->
     else:
         kind = "purchase" if data.steps is None else "threshold"
         account.tier_points += data.points
-    net = sum([order.lines[place].net for place in data.scope]) if data.scope else order.net_amount
-    base = net if data.base_amount is None else data.base_amount
+    gross = 0
+    if data.base_amount is not None:
+        net = sum([order.lines[place].net for place in data.scope]) if data.scope else order.net_amount
+        gross = 0 if data.base_amount == net else data.base_amount
     earned = Earned(
         data.grant_id,
         kind,
@@ -78,7 +80,7 @@ def _keep(account: Account, order: Order | None, data: PointGranted, at: int) ->
         rounding=data.rounding or "",
         steps=data.steps or (),
         scope=data.scope or (),
-        gross=0 if base == net else base,
+        gross=gross,
         earned_at=0 if at == order.paid_at else at,
     )
     order.earned = [*order.earned, earned]
