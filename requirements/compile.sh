@@ -6,4 +6,4 @@ cd "$(dirname "$0")/.."
 lock() { pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options "$@" pyproject.toml; }
 lock --output-file requirements/run.txt
-lock --extra demo --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+lock --extra analysis --extra demo --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
