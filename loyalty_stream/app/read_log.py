@@ -36,12 +36,22 @@ class LogReader:
         self._consumer = consumer
 
     async def read(
-        self, topic: str, partition: int, *, start: int = 0, progress: Progress | None = None
+        self,
+        topic: str,
+        partition: int,
+        *,
+        start: int = 0,
+        until: int | None = None,
+        progress: Progress | None = None,
     ) -> AsyncIterator[Sequence[Any]]:
         """Yield aiokafka's records in chunks, from offset `start` to the end as it was at the first fetch.
 
-        The end is the last stable offset: records of a transaction that is still open are not waited for.
+        The end is the last stable offset: records of a transaction that is still open are not waited for; or it
+        is `until`, where that comes first. Where the records from `start` on are gone, by retention or because
+        the topic was made anew, reading begins with the earliest that there is.
         """
+        if until is not None and until <= start:
+            return
         consumer, tp = self._consumer, TopicPartition(topic, partition)
         consumer.assign([tp])
         if start:
@@ -52,9 +62,8 @@ class LogReader:
         end: int | None = None
         while True:
             records = (await _bounded(consumer.getmany(tp, timeout_ms=200), f"reading {tp}")).get(tp)
-            if end is None:
-                stable = consumer.last_stable_offset(tp)
-                end = consumer.highwater(tp) if stable is None or stable < 0 else stable
+            if end is None and (stable := _stable_end(consumer, tp)) is not None:
+                end = stable if until is None else min(stable, until)
             position = await _bounded(consumer.position(tp), f"reading {tp}")
             if records:
                 moved = monotonic()
@@ -70,6 +79,27 @@ class LogReader:
                     f"reading {topic}-{partition} stalls at offset {position} of {end}: is its leader up?"
                 )
 
+    async def end(self, topic: str, partition: int) -> int:
+        """Where the partition ends by now; 0 where nothing was ever written to it."""
+        consumer, tp = self._consumer, TopicPartition(topic, partition)
+        consumer.assign([tp])
+        await _bounded(consumer.seek_to_beginning(tp), f"finding the beginning of {tp}")
+        asked = monotonic()
+        while (end := _stable_end(consumer, tp)) is None:
+            await _bounded(consumer.getmany(tp, timeout_ms=200, max_records=1), f"reading {tp}")
+            if monotonic() - asked > TIMEOUT_SECONDS:
+                raise ReadingStallsError(f"{topic}-{partition} does not say where it ends: is its leader up?")
+        return end
+
+
+def _stable_end(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int | None:
+    """The end that the latest fetch has told; None before one has."""
+    stable: int | None = consumer.last_stable_offset(tp)
+    if stable is not None and stable >= 0:
+        return stable
+    end: int | None = consumer.highwater(tp)
+    return end
+
 
 @asynccontextmanager
 async def log_reader(settings: Settings) -> AsyncIterator[LogReader]:
@@ -78,6 +108,7 @@ async def log_reader(settings: Settings) -> AsyncIterator[LogReader]:
         bootstrap_servers=settings.bootstrap_servers,
         isolation_level="read_committed",
         enable_auto_commit=False,
+        auto_offset_reset="earliest",
         fetch_max_wait_ms=100,
         max_partition_fetch_bytes=_FETCH_BYTES,
         max_poll_records=5_000,

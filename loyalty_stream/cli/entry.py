@@ -7,7 +7,7 @@ import typer
 
 from loyalty_stream import __version__
 from loyalty_stream.app.mendable import MendableError
-from loyalty_stream.cli import data, draws, operate, worker
+from loyalty_stream.cli import analysis, data, draws, operate, worker
 
 _EPILOG: Final = (
     "Exit status: 0 done; 1 what was checked does not hold, or what ran broke down; "
@@ -28,6 +28,7 @@ worker.declare(app)
 operate.declare(app)
 draws.declare(app)
 data.declare(app)
+analysis.declare(app)
 
 
 def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's call

@@ -1,0 +1,6 @@
+"""Histories to analyse: the random ones of the oracle's tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "oracle"))
