@@ -28,7 +28,9 @@ def test_accounts_are_what_the_ledger_says(number, tmp_path):
     export_lines(tmp_path / "export", events, partitions=3)
     with connect(tmp_path / "export") as connection:
         rows = connection.sql("FROM accounts").to_arrow_table().to_pylist()
-    assert {row["customer"] for row in rows} == {customer for customer in told if has_events(events, customer)}
+    assert {row["customer"] for row in rows} == {
+        customer for customer in told if has_events(events, customer)
+    }
     for row in rows:
         balance = told[row["customer"]]
         assert {name: row[name] for name in (*FIGURES, "tier")} == {
