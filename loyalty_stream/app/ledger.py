@@ -14,6 +14,7 @@ from loyalty_stream.app.campaign_topic import LiveRules, read
 from loyalty_stream.app.draw_ends import DrawEnds
 from loyalty_stream.app.draw_owner import refuse_seed
 from loyalty_stream.app.ledger_counts import Counts, CountSink
+from loyalty_stream.app.notifier import TOLD_EVENTS, TOLD_NOTES, Notifier, ToldCodec
 from loyalty_stream.app.outbox import TELLING_NOTES, Outbox
 from loyalty_stream.app.settings import INPUTS, Settings
 from loyalty_stream.app.start_slices import TIMER, CampaignStarts, ProgressCodec
@@ -52,6 +53,9 @@ MAX_ACCOUNT_POINTS: Final = 10**18
 _MOVES_POINTS: Final = frozenset(
     name for kind, name in EVENT_TYPE.items() if "points" in kind.__struct_fields__
 )
+_TELLING_NOTES: Final = TELLING_NOTES | TOLD_NOTES
+_TELLING_EVENTS: Final = TOLD_EVENTS | {"draw-entered"}
+"""Of all others, which are most, nobody is told: one look at the note and one at the type are all that it costs."""
 NO_OFFSET: Final = -1
 """Of a dead letter whose record had been applied, as waiting, before it proved wrong."""
 
@@ -80,9 +84,11 @@ class LedgerStage:
         self.commands_topic = settings.topic("points-commands")
         self.campaigns_topic = settings.topic("campaigns")
         self.answers_topic = settings.topic("allocation-answers")
+        self.notifications_topic = settings.topic("notifications")
         self.settings = settings
         self.changelog = settings.changelog
         self.starts_changelog = settings.campaign_starts
+        self.told_changelog = settings.told
         self.slice_accounts = SLICE_ACCOUNTS
         """How many accounts are told of a campaign's start in one go; a replay by hand takes all."""
         self.count_sink = counts
@@ -97,7 +103,7 @@ class LedgerStage:
 
     @property
     def side_tables(self) -> Mapping[str, Codec]:
-        return {self.starts_changelog: ProgressCodec()}
+        return {self.starts_changelog: ProgressCodec(), self.told_changelog: ToldCodec()}
 
     def processor(self, context: Context) -> "LedgerProcessor":
         return LedgerProcessor(self, context)
@@ -122,6 +128,9 @@ class LedgerProcessor:
         self._dead = context.output(stage.dead_letters_topic)
         self._answers_topic = stage.answers_topic
         self._outbox = Outbox(stage.settings, stage.partitions, context)
+        self._notifier = Notifier(
+            context.side_tables[stage.told_changelog], context.output(stage.notifications_topic)
+        )
         self._draw_ends = DrawEnds(self._outbox)
         self._timers = Timers()
         self._starts = CampaignStarts(context.side_tables[stage.starts_changelog])
@@ -288,9 +297,8 @@ class LedgerProcessor:
             kind, data = event.type, event.data
             out[kind] += 1
             due = expiry.falls_due_after(data, rules)
-            if data.note.__class__ in TELLING_NOTES or kind == "draw-entered":
-                self._outbox.tell(event)
-                counts.asked += isinstance(data.note, AskNote)
+            if data.note.__class__ in _TELLING_NOTES or kind in _TELLING_EVENTS:
+                self._tell(key, event)
             if due < sooner:  # noqa: PLR1730 - min() costs a call on the hot path
                 sooner = due
             if kind in _MOVES_POINTS:
@@ -305,6 +313,15 @@ class LedgerProcessor:
                 self._timers.schedule(key, due)
                 entry.scheduled = due
         self._table.touch(key, entry)
+
+    def _tell(self, key: bytes, event: PointEvent) -> None:
+        """Tell owners, referrers and the customer what the event says to them."""
+        note, counts = event.data.note.__class__, self._counts
+        if note in TELLING_NOTES or event.type == "draw-entered":
+            self._outbox.tell(event)
+            counts.asked += note is AskNote
+        if event.type in TOLD_EVENTS or note in TOLD_NOTES:
+            self._notifier.tell(key, event, self._rules, counts.notified)
 
     def _dropped(self, key: bytes, event: PointEvent, note: DroppedNote) -> None:
         """Count an event of an order that waited in vain; set a refund aside that turned out too large.

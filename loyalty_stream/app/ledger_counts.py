@@ -14,6 +14,7 @@ class Counts:
         "duplicates",
         "events_in",
         "events_out",
+        "notified",
         "points",
         "rejections",
         "unmatched",
@@ -26,6 +27,8 @@ class Counts:
         self.points: Counter[str] = Counter()
         self.rejections: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
+        self.notified: Counter[str] = Counter()
+        """Notifications sent, by kind; `suppressed`: kept back by the daily cap, or told before."""
         self.asked = 0
         """Requests to owners of limited things; every one is answered by an `allocation-answered`."""
         self.duplicates = 0

@@ -12,7 +12,6 @@ from prometheus_client.registry import Collector
 from loyalty_stream import __version__
 from loyalty_stream.app.allocation import AllocationSink
 from loyalty_stream.app.ledger_counts import Counts, CountSink
-from loyalty_stream.app.notification_stage import NotificationSink
 from loyalty_stream.domain.facts import Fact
 from loyalty_stream.engine.log import Guarantee
 from loyalty_stream.engine.task import PartitionTask
@@ -24,7 +23,7 @@ _RECORDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000)
 TaskView = Callable[[], Mapping[tuple[str, int], PartitionTask]]
 
 
-class Metrics(CountSink, AllocationSink, NotificationSink):
+class Metrics(CountSink, AllocationSink):
     """Observer of the engine and sink of the ledger's counts. `text` is what `/metrics` answers."""
 
     def __init__(self, guarantee: Guarantee, wall_ms: Callable[[], int]) -> None:
@@ -127,6 +126,7 @@ class Metrics(CountSink, AllocationSink, NotificationSink):
             (self._points, counts.points),
             (self._rejected, counts.rejections),
             (self._dead, counts.dead_letters),
+            (self._notified, counts.notified),
         ):
             for label, count in values.items():
                 metric.labels(label).inc(count)
@@ -139,10 +139,6 @@ class Metrics(CountSink, AllocationSink, NotificationSink):
             self._allocated.labels(outcome).inc(count)
         for resource, quantity in left.items():
             self._left.labels(resource).set(quantity)
-
-    def notified(self, counts: Mapping[str, int]) -> None:
-        for kind, count in counts.items():
-            self._notified.labels(kind).inc(count)
 
     def violation(self) -> None:
         self._violations.inc()

@@ -67,6 +67,11 @@ class Settings:
         return f"{self.topic_prefix}{self.app_id}-ledger-campaign-starts-changelog"
 
     @property
+    def told(self) -> str:
+        """The changelog of what customers were told: named after the stage that notifications once were."""
+        return self.changelog_of("notifications")
+
+    @property
     def changelog(self) -> str:
         """The name of the ledger's changelog."""
         return f"{self.topic_prefix}{self.app_id}-ledger-changelog"

@@ -79,7 +79,7 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
     plans += [TopicPlan(settings.topic(kind), partitions, asked) for kind in ALLOCATIONS]
     plans.append(TopicPlan(settings.changelog, partitions, tables))
     plans.append(TopicPlan(settings.changelog_of("allocation"), partitions, tables))
-    plans.append(TopicPlan(settings.changelog_of("notifications"), partitions, tables))
+    plans.append(TopicPlan(settings.told, partitions, tables))
     plans.append(TopicPlan(settings.campaign_starts, partitions, tables))
     # Faust elects a leader on this one; with topic creation forbidden it must be there beforehand.
     plans.append(

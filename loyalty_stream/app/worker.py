@@ -17,7 +17,6 @@ from loyalty_stream.app import agents, guarantee, topics, web
 from loyalty_stream.app.allocation import AllocationStage
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.metrics import Metrics
-from loyalty_stream.app.notification_stage import NotificationStage
 from loyalty_stream.app.pseudonyms import ledger_stage
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain.rules import Rules
@@ -80,7 +79,6 @@ def build(
     stages: list[Stage] = [
         ledger_stage(settings, rules, partitions, metrics),
         AllocationStage(settings, rules, partitions, metrics),
-        NotificationStage(settings, rules, metrics),
     ]
     group = FaustGroup(app, kafka)
 

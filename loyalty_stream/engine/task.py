@@ -158,7 +158,7 @@ class PartitionTask:
         self._processor = self.stage.processor(self._context)
         records = 0
         async for chunk in self._log.changelog():
-            self.table.restore_all([record for record in chunk if record[0] != TIME_KEY])
+            self.table.restore_all(_without_time(chunk))
             for key, value in reversed(chunk):
                 if key == TIME_KEY:
                     self._processor.time = int(value or b"0")
@@ -167,7 +167,9 @@ class PartitionTask:
             self._observer.restoring(self.stage.name, self.partition, records)
         for topic, side in self.side_tables.items():
             async for chunk in self._log.changelog(topic):
-                side.restore_all(chunk)
+                side.restore_all(
+                    _without_time(chunk)
+                )  # it may have been the first of a stage that is no more
                 records += len(chunk)
                 self._observer.restoring(self.stage.name, self.partition, records)
         self._processor.restored()
@@ -352,3 +354,7 @@ class PartitionTask:
             )
         self._observer.started_over(self.stage.name, self.partition, type(error).__name__)
         await self._log.close()
+
+
+def _without_time(chunk: Sequence[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
+    return [record for record in chunk if record[0] != TIME_KEY]

@@ -22,11 +22,12 @@ from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog
 from loyalty_stream.engine.observer import Silent
 from loyalty_stream.engine.stage import Stage
 from loyalty_stream.engine.task import TIME_KEY, Clock, PartitionTask, TaskOptions
-from loyalty_stream.wire import point_events
+from loyalty_stream.wire import notifications, point_events
 from loyalty_stream.wire.dead_letter import verdict
 from loyalty_stream.wire.partitioning import partition_of
 from loyalty_stream.wire.sealed import CannotOpenError, unseal
 from loyalty_stream.wire.topics import TOPIC_OF_TYPE, type_name
+from tests.app.test_start_slices import SPRING
 from tests.domain.given import (
     PLAIN,
     check_in,
@@ -189,6 +190,24 @@ def test_erasure_leaves_nothing_that_names_the_customer_and_all_sums_add_up():
     assert list(world.last("identities")) == [OTHER.encode()]
     assert not [part for part in world.ours() if NAME.encode() in part]
     assert len(world.topic("dead-letters")) == 1
+
+
+def test_notifications_go_to_tokens_and_what_was_told_is_forgotten_with_them():
+    world = World(rules=msgspec.structs.replace(RULES, campaigns=(SPRING,)))
+    world.send(*STORY, check_in("k-2", "2026-03-02 10:00", subject=OTHER))
+    world.run()
+    token = world.token(NAME)
+    sent = world.topic("notifications")
+    assert sent
+    for record in sent:
+        said = notifications.decode(record.value)
+        assert said.subject.encode() == record.key
+        assert record.key in {token.encode(), world.token(OTHER).encode()}
+    assert token.encode() in world.last(world.settings.told)
+    assert NAME.encode() not in world.last(world.settings.told)
+    world.send(erase_customer("x-1", "2026-03-02 11:00", subject=NAME))
+    world.run()
+    assert token.encode() not in world.last(world.settings.told)
 
 
 def test_after_erasure_the_id_is_unknown_and_a_registration_is_a_new_account():

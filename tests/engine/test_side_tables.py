@@ -6,7 +6,7 @@ from tally import CHORES, TOTALS, event, stored, task_on, values
 
 from loyalty_stream.engine.log import LogError
 from loyalty_stream.engine.memory_log import MemoryBroker
-from loyalty_stream.engine.task import Clock, TaskOptions
+from loyalty_stream.engine.task import TIME_KEY, Clock, TaskOptions
 
 EVENTS = TaskOptions(clock=Clock.EVENTS, backoff=(0.0, 0.0))
 
@@ -72,6 +72,15 @@ def test_what_is_deleted_is_a_tombstone_and_gone_after_a_restart() -> None:
         return task.side_tables[CHORES].get(b"chores") is None and len(task.side_tables[CHORES]) == 0
 
     assert asyncio.run(again())
+
+
+def test_the_time_of_a_stage_whose_table_it_once_was_is_no_row_of_a_side_table() -> None:
+    broker = broker_with_chores(1)
+    broker.produce(CHORES, 0, TIME_KEY, b"1000")
+    task = task_on(broker, EVENTS)
+    asyncio.run(task.open())
+    assert len(task.side_tables[CHORES]) == 0
+    assert task.time == 0
 
 
 def test_chores_are_done_once_wherever_the_worker_crashes() -> None:
