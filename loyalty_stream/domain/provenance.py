@@ -52,6 +52,7 @@ class TakenBack(Struct, kw_only=True, omit_defaults=True):
 
     points: int
     at: datetime
+    event_id: str
     reason: str
     order_id: str | None = None
 
@@ -231,7 +232,13 @@ class _Telling:
         for back in data.revokes:
             if (story := self.stories.get(back.grant_id)) is not None:
                 story.taken_back.append(
-                    TakenBack(points=back.points, at=event.time, reason=data.reason, order_id=data.order_id)
+                    TakenBack(
+                        points=back.points,
+                        at=event.time,
+                        event_id=event.id,
+                        reason=data.reason,
+                        order_id=data.order_id,
+                    )
                 )
         self._compare(event, data.points, data.grants)
 
