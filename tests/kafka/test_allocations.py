@@ -8,14 +8,17 @@ import json
 import random
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment import PARTITIONS, Deployment
+from deployment import PARTITIONS, Deployment, partition_of
 from injected_worker import STEPS
 from story import SHANGHAI, Fact, cloud_event
+from typer.testing import CliRunner
 from worker_process import wait_until
 
+from loyalty_stream.cli.entry import app
 from loyalty_stream.domain.draw_winners import commitment, proof
 
 pytestmark = pytest.mark.kafka
@@ -160,6 +163,37 @@ def test_what_is_limited_is_given_out_exactly_whoever_dies(deployment: Deploymen
     won = {event["data"]["entry_id"]: event["data"] for event in seen if event["type"] == "draw-won"}
     assert [won[entry_id]["prize"] for entry_id in best] == ["a-car"] * 2 + ["a-bike"] * 3
     assert all(won[entry_id]["proof"] == proof(SEED, entry_id) for entry_id in best)
+    check_notifications(deployment, seen)
+    check_draw_as_anybody_can(deployment, programme, best)
+
+
+def check_notifications(deployment: Deployment, seen: list[dict[str, Any]]) -> None:
+    """Each is there once, whoever died, and is of an event that is there, on the partition of its customer."""
+    records = deployment.read(deployment.settings.topic("notifications"))
+    sent = [json.loads(record.value or b"") for record in records]
+    assert len(sent) == len({each["id"] for each in sent})
+    kinds = {"reward-issued", "draw-won"}
+    assert {(each["data"]["about"], each["subject"], each["data"]["kind"]) for each in sent} == {
+        (event["id"], event["subject"], event["type"]) for event in seen if event["type"] in kinds
+    }
+    assert {record.partition for record in records} == {partition_of(record.key or b"") for record in records}
+
+
+def check_draw_as_anybody_can(deployment: Deployment, programme: Path, best: list[str]) -> None:
+    """`verify-draw` reads the topics and finds the same winners; with another seed it says that it does not hold."""
+    settings = deployment.settings
+    command = ["verify-draw", "lots", "--programme", str(programme)]
+    command += ["--bootstrap-servers", settings.bootstrap_servers, "--app-id", settings.app_id]
+    command += ["--topic-prefix", settings.topic_prefix]
+    right = CliRunner().invoke(app, command)
+    assert right.exit_code == 0, right.output
+    assert f"entries: {CUSTOMERS}" in right.output
+    told = [line.split()[1] for line in right.output.splitlines() if line.endswith("(told)")]
+    assert told == best
+    wrong = CliRunner().invoke(app, [*command, "--seed", "another"])
+    assert wrong.exit_code == 1, wrong.output
+    assert "is NOT the commitment" in wrong.output
+    assert "WRONGLY TOLD" in wrong.output
 
 
 def _kind(event: dict[str, Any]) -> str | None:
