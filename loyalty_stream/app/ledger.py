@@ -4,7 +4,7 @@ It joins the wire, the domain and the engine, and holds no rule of the programme
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, get_args
+from typing import Final, NamedTuple, get_args
 
 from loyalty_stream import __version__
 from loyalty_stream.app import admission
@@ -34,7 +34,7 @@ from loyalty_stream.domain.facts import (
 )
 from loyalty_stream.domain.notes import AskNote, DroppedNote
 from loyalty_stream.domain.rules import Rules
-from loyalty_stream.engine.log import NO_HEADERS, Record
+from loyalty_stream.engine.log import NO_HEADERS, Headers, Record
 from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
 from loyalty_stream.engine.table import Codec
 from loyalty_stream.engine.timers import NEVER, Timers
@@ -66,6 +66,16 @@ class UnbalancedAccountError(Exception):
 
 class TooManyPointsError(Exception):
     """An account would hold more points than its encoding can: an absurd programme or order. Nothing is committed."""
+
+
+class Waited(NamedTuple):
+    """A record that waited in an account: its text and the account's key are all that is left of it."""
+
+    key: bytes
+    value: bytes
+    offset: int = NO_OFFSET
+    timestamp: int | None = None
+    headers: Headers = NO_HEADERS
 
 
 class LedgerStage:
@@ -329,16 +339,10 @@ class LedgerProcessor:
         Of a record that waited in the account only its text is left: the dead letter names no offset.
         """
         if note.event is not None and note.why is not None:
-            place = Place(self._stage.orders_topic, self._partition, NO_OFFSET, None)
-            text = note.event.encode()
-            self._letter(place, key, text, Reason.REFUSED_REFUND, note.why)
+            waited = Waited(key, note.event.encode())
+            self._set_aside(self._stage.orders_topic, waited, Reason.REFUSED_REFUND, note.why)
         elif isinstance(event.data.cause, Cause) and event.data.cause.source == SOURCE:
             self._counts.unmatched += 1
-
-    def _letter(self, place: Place, key: bytes, value: bytes, reason: Reason, message: str) -> None:
-        letter = dead_letter(key, value, place, reason, message, __version__)
-        self._dead((letter.key, letter.value, letter.headers))
-        self._counts.dead_letters[reason] += 1
 
     def _set_aside(self, topic: str, record: Record, reason: Reason, message: str) -> None:
         place = Place(topic, self._partition, record.offset, record.timestamp)

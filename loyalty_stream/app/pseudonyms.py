@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from loyalty_stream import __version__
 from loyalty_stream.app.admission import OWN_COMMANDS
 from loyalty_stream.app.identities import Identities, Identity, IdentityCodec, RandomBytes
-from loyalty_stream.app.ledger import LedgerProcessor, LedgerStage
+from loyalty_stream.app.ledger import LedgerProcessor, LedgerStage, Waited
 from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain.announcements import Announcement
@@ -231,14 +231,12 @@ class PseudonymProcessor(LedgerProcessor):
         original = record.original if isinstance(record, _Renamed) else record
         place = Place(topic, self._partition, original.offset, original.timestamp)
         headers = [(name, value) for name, value in original.headers or () if not name.startswith(PREFIX)]
-        sealed = Original(original.key, original.value, headers)
-        key = None if reason in _NOBODY else original.key
-        self._seal(place, reason, message, sealed, self._whose(key))
-
-    def _letter(self, place: Place, key: bytes, value: bytes, reason: Reason, message: str) -> None:
-        """A letter that the ledger writes of what waited in an account: its key is a token."""
-        found = self._identities.of_token(key)
-        self._seal(place, reason, message, Original(key, value, []), None if found is None else found[1])
+        if isinstance(record, Waited):  # its key is a token
+            found = self._identities.of_token(record.key)
+            whose = None if found is None else found[1]
+        else:
+            whose = self._whose(None if reason in _NOBODY else original.key)
+        self._seal(place, reason, message, Original(original.key, original.value, headers), whose)
 
     def _whose(self, key: bytes | None) -> Identity | None:
         """The identity whose key seals a record that came under `key`; one is drawn for an id not seen before."""

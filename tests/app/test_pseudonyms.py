@@ -10,6 +10,7 @@ import pytest
 from loyalty_stream.app.account_table import EntryCodec
 from loyalty_stream.app.allocation import AllocationSink, AllocationStage
 from loyalty_stream.app.identities import IdentityCodec
+from loyalty_stream.app.ledger import NO_OFFSET
 from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.pseudonyms import SEALED, PseudonymStage, ledger_stage
 from loyalty_stream.app.settings import INPUTS, Settings
@@ -35,6 +36,7 @@ from tests.domain.given import (
     hold_points,
     ms,
     order_paid,
+    refund,
     registered,
     review,
 )
@@ -271,6 +273,23 @@ def test_a_dead_letter_can_be_opened_while_its_customer_is_known(known):
     world.send(erase_customer("x-1", f"{DAY} 11:00", subject=NAME))
     world.run()
     assert NAME.encode() not in world.last("identities"), "nobody has the key any more"
+
+
+def test_a_refund_that_waited_and_was_too_large_is_sealed_for_its_customer():
+    world = World()
+    refunded = refund("f-1", f"{DAY} 10:00", "o-1", 60000, subject=NAME)
+    world.send(refunded, order_paid("o-1", f"{DAY} 10:30", 50000, subject=NAME))
+    world.run()
+    (letter,) = world.topic("dead-letters")
+    said = verdict(letter.headers)
+    assert (said.reason.value, said.place.topic, said.place.offset) == ("refused_refund", "orders", NO_OFFSET)
+    assert set(world.last("identities")) == {NAME.encode()}, "nobody else was thought to be met"
+    identity = IdentityCodec.decode(world.last("identities")[NAME.encode()])
+    token = identity.token.encode()
+    assert letter.key == token
+    opened = unseal(letter.value, identity.seal_key, identity.token)
+    assert (opened.key, opened.headers) == (token, [])
+    assert json.loads(opened.value)["data"]["refund_id"] == refunded.data.refund_id
 
 
 def test_what_names_nobody_is_not_kept():
