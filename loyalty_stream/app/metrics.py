@@ -185,7 +185,11 @@ class _TaskCollector(Collector):
             "Wall clock less the time of the latest event applied, 0 without lag",
             labels=where,
         )
-        ready = GaugeMetricFamily("loyalty_partition_ready", "1 once restored", labels=where)
+        ready = GaugeMetricFamily(
+            "loyalty_partition_ready",
+            "1 while restored and at work; 0 also while it waits for the campaigns topic",
+            labels=where,
+        )
         accounts = GaugeMetricFamily("loyalty_accounts", "Accounts in the table", labels=where)
         for (stage, partition), task in self._tasks().items():
             labels = [stage, str(partition)]
@@ -194,6 +198,6 @@ class _TaskCollector(Collector):
                 lag.add_metric([*labels, topic], records)
             seconds = (self._wall_ms() - task.time) / 1000 if any(lags.values()) else 0.0
             behind.add_metric(labels, max(0.0, seconds))
-            ready.add_metric(labels, float(task.ready))
+            ready.add_metric(labels, float(task.at_work))
             accounts.add_metric(labels, len(task.table))
         return [lag, behind, ready, accounts]

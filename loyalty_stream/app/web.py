@@ -1,8 +1,10 @@
 """The worker's web pages: /metrics, /healthz and /readyz on Faust's own web server."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from loyalty_stream.app.metrics import Metrics
+from loyalty_stream.engine.task import PartitionTask
 from loyalty_stream.engine.tasks import Tasks
 
 
@@ -22,9 +24,20 @@ def declare(app: Any, metrics: Metrics, tasks: Tasks) -> None:
 
     @app.page("/readyz")
     async def readyz(web: Any, request: Any) -> Any:
-        """Ready: the group has given an assignment, and every partition of it is restored."""
+        """Ready: the group has given an assignment, and every partition of it is restored and at work."""
         del request
-        ready = tasks.ready
-        partitions = {f"{stage}-{partition}": task.ready for (stage, partition), task in tasks.all().items()}
-        body = {"status": "ready" if ready else "restoring", "partitions": partitions}
-        return web.json(body, status=200 if ready else 503)
+        body = readiness(tasks.all(), assigned=tasks.assigned)
+        return web.json(body, status=200 if body["status"] == "ready" else 503)
+
+
+def readiness(tasks: Mapping[tuple[str, int], PartitionTask], *, assigned: bool) -> dict[str, Any]:
+    """What `/readyz` says: the worker's status, which partitions are at work, and which topics others wait for.
+
+    `tasks` are by stage and partition; `assigned`: the group has given an assignment, which may be none.
+    """
+    named = {f"{stage}-{partition}": task for (stage, partition), task in tasks.items()}
+    waiting = {name: list(task.waits_for) for name, task in named.items() if task.waits_for}
+    restoring = not assigned or not all(task.ready for task in named.values())
+    status = "restoring" if restoring else "waiting" if waiting else "ready"
+    partitions = {name: task.at_work for name, task in named.items()}
+    return {"status": status, "partitions": partitions, "waiting_for": waiting}

@@ -93,7 +93,9 @@ class PartitionTask:
         self.stage = stage
         self.partition = partition
         self.ready = False
-        """The table is restored and the task is at work."""
+        """The table is restored."""
+        self.waits_for: Sequence[str] = ()
+        """Broadcast topics that may hold records which were not read yet; nothing is processed until they are."""
         self._log = log
         self._options = options
         self.table, self.side_tables = self._new_tables()
@@ -112,6 +114,11 @@ class PartitionTask:
         self._inbox = Inbox({}, {})
         self._context = Context(partition, self.table, self.side_tables)
         self._processor: Processor = stage.processor(self._context)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it processes what arrives."""
+        return self.ready and not self.waits_for
 
     @property
     def time(self) -> int:
@@ -178,6 +185,7 @@ class PartitionTask:
         ends = await self._log.end_offsets()
         self._inbox = Inbox({topic: committed.get(topic, 0) for topic in self.stage.inputs}, ends)
         self._stored_time = self._processor.time
+        self.waits_for = self.stage.broadcasts  # nothing of them was heard yet
         self.ready = True
         self._observer.restored(self.stage.name, self.partition, records, monotonic() - started)
         logger.info(
@@ -226,6 +234,7 @@ class PartitionTask:
         if not topics:
             return True
         if not await self._broadcast.fresh(self._options.tick):
+            self.waits_for = topics
             if monotonic() - self._told_stale > STALE_TOLD_SECONDS:
                 self._told_stale = monotonic()
                 logger.warning(
@@ -233,6 +242,7 @@ class PartitionTask:
                     self.stage.name, self.partition, ", ".join(topics),
                 )  # fmt: skip
             return False
+        self.waits_for = ()
         for heard in self._broadcast.since(self._heard):
             self._heard += 1
             if heard.topic in topics:

@@ -132,7 +132,7 @@ class Tasks:
     @property
     def ready(self) -> bool:
         """Whether every assigned partition is restored and at work."""
-        return self.assigned and all(each.task.ready for each in self._running.values())
+        return self.assigned and all(each.task.at_work for each in self._running.values())
 
     def all(self) -> Mapping[tuple[str, int], PartitionTask]:
         """The tasks by stage name and partition."""

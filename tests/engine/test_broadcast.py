@@ -75,11 +75,16 @@ def test_nothing_is_processed_while_the_reading_may_be_behind() -> None:
         broadcast.stale = True
         await task.open()
         for _ in range(3):
+            assert (task.ready, task.at_work, list(task.waits_for)) == (True, False, [NEWS])
             await task.step()
         assert broker.logs[TOTALS, 0] == []
         broker.produce(NEWS, 0, b"n", b"x")
         broadcast.stale = False
         await task.step()
+        assert (task.at_work, list(task.waits_for)) == (True, [])
+        broadcast.stale = True
+        await task.step()
+        assert not task.at_work
 
     asyncio.run(scenario())
     assert len(broker.logs[TOTALS, 0]) == 1
