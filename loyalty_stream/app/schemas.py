@@ -47,7 +47,7 @@ def write(directory: Path) -> None:
     for path, text in wanted.items():
         (directory / path).parent.mkdir(parents=True, exist_ok=True)
         (directory / path).write_text(text, encoding="utf-8")
-    for folder in ("in", "out"):
+    for folder in ("in", "out", "internal"):
         for file in (directory / folder).glob("*.json"):
             if file.relative_to(directory).as_posix() not in wanted:
                 file.unlink()

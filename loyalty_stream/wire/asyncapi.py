@@ -7,6 +7,7 @@ from typing import Final
 
 from loyalty_stream.domain.events import EVENT_TYPE, SOURCE
 from loyalty_stream.domain.notifications import NOTIFICATION
+from loyalty_stream.wire.allocations import INTERNAL
 from loyalty_stream.wire.dead_letter import PREFIX
 from loyalty_stream.wire.json_schema import GENERATED, ID, Schema
 from loyalty_stream.wire.reasons import Reason
@@ -39,12 +40,18 @@ def document() -> Schema:
             POINT_EVENTS: _channel(POINT_EVENTS, outgoing),
             NOTIFICATIONS: _channel(NOTIFICATIONS, [NOTIFICATION]),
             DEAD_LETTERS: _channel(DEAD_LETTERS, ["dead-letter"]),
+            **{topic: _internal_channel(topic, list(kinds)) for topic, kinds in INTERNAL.items()},
         },
         "operations": {
             **{f"receive-{topic}": _operation("receive", topic) for topic in incoming},
             f"send-{POINT_EVENTS}": _operation("send", POINT_EVENTS),
             f"send-{NOTIFICATIONS}": _operation("send", NOTIFICATIONS),
             f"send-{DEAD_LETTERS}": _operation("send", DEAD_LETTERS),
+            **{
+                f"{action}-{topic}": _operation(action, topic)
+                for topic in INTERNAL
+                for action in ("send", "receive")
+            },
         },
         "components": {
             "messages": {
@@ -52,6 +59,7 @@ def document() -> Schema:
                 **{name: _message(name, "out") for name in outgoing},
                 NOTIFICATION: _message(NOTIFICATION, "out"),
                 "dead-letter": _dead_letter(),
+                **{name: _message(name, "internal") for kinds in INTERNAL.values() for name in kinds},
             }
         },
     }
@@ -59,6 +67,11 @@ def document() -> Schema:
 
 def _channel(topic: str, names: list[str]) -> Schema:
     return {"address": topic, "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names}}
+
+
+def _internal_channel(topic: str, names: list[str]) -> Schema:
+    described = "Between parts of this application, in its transactions: nobody else reads or writes there."
+    return {**_channel(topic, names), "description": described, "x-internal": True}
 
 
 def _operation(action: str, topic: str) -> Schema:

@@ -26,8 +26,9 @@ from msgspec.inspect import (
 )
 
 from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, PointEventData
-from loyalty_stream.domain.facts import ID_PATTERN, Fact
+from loyalty_stream.domain.facts import ID_PATTERN, Answer, Fact
 from loyalty_stream.domain.notifications import NOTIFICATION, Notification, NotificationData
+from loyalty_stream.domain.owner_requests import OwnerRequest
 from loyalty_stream.wire.topics import type_name
 
 Schema: TypeAlias = "dict[str, JsonSchemaValue]"
@@ -108,6 +109,26 @@ def notification_schema() -> Schema:
         "$comment": GENERATED,
         "title": NOTIFICATION,
         "description": _first_line(NotificationData),
+        **shape,
+        "required": sorted(properties),
+    }
+
+
+def internal_schema(kind: type[OwnerRequest] | type[Answer]) -> Schema:
+    """The whole CloudEvent of what parts of this application say to each other."""
+    declared = type_info(kind)
+    assert isinstance(declared, StructType)
+    name = str(declared.tag)
+    shape = _object(declared)
+    properties = shape["properties"]
+    assert isinstance(properties, dict)
+    properties |= {"specversion": {"const": "1.0"}, "source": {"const": SOURCE}}
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:{SOURCE}:internal:{name}",
+        "$comment": GENERATED,
+        "title": name,
+        "description": _first_line(kind),
         **shape,
         "required": sorted(properties),
     }

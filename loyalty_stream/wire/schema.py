@@ -8,7 +8,14 @@ import json
 from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.domain.notifications import NOTIFICATION
 from loyalty_stream.wire import asyncapi
-from loyalty_stream.wire.json_schema import Schema, fact_schema, notification_schema, point_event_schema
+from loyalty_stream.wire.allocations import INTERNAL
+from loyalty_stream.wire.json_schema import (
+    Schema,
+    fact_schema,
+    internal_schema,
+    notification_schema,
+    point_event_schema,
+)
 from loyalty_stream.wire.topics import FACT_OF_TYPE
 
 
@@ -18,4 +25,6 @@ def files() -> dict[str, str]:
     schemas |= {f"in/{name}.json": fact_schema(fact) for name, fact in FACT_OF_TYPE.items()}
     schemas |= {f"out/{name}.json": point_event_schema(data) for data, name in EVENT_TYPE.items()}
     schemas[f"out/{NOTIFICATION}.json"] = notification_schema()
+    for kinds in INTERNAL.values():
+        schemas |= {f"internal/{name}.json": internal_schema(kind) for name, kind in kinds.items()}
     return {path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for path, schema in schemas.items()}
