@@ -14,7 +14,7 @@ import pyarrow as pa
 from msgspec import Raw, Struct, field
 
 from loyalty_stream.app.mendable import MendableError
-from loyalty_stream.domain.facts import CustomerRegistered, Moment, OrderPaid
+from loyalty_stream.domain.facts import CustomerRegistered, Moment, OrderPaid, OrderRefunded
 from loyalty_stream.wire import decode as wire
 
 _INSTANT: Final = pa.timestamp("us", tz="UTC")
@@ -269,7 +269,7 @@ class Fact(NamedTuple):
 
 
 _PLAIN_FACT_COLUMNS: Final = (
-    "order_id", "currency", "discount_amount", "lines", "hold_id", "review_id", "sku", "rating", "survey_id",
+    "order_id", "currency", "discount_amount", "hold_id", "review_id", "sku", "rating", "survey_id",
     "satisfaction", "segments", "referred_by",
 )  # fmt: skip
 _encode: Final = msgspec.json.Encoder().encode
@@ -297,6 +297,7 @@ def fact_rows(facts: Sequence[Fact], *, name_referrers: bool) -> pa.Table:
         "time": [event.time for event in events],
         **_places([each.record for each in facts]),
         **{name: [getattr(data, name, None) for data in datas] for name in _PLAIN_FACT_COLUMNS},
+        "lines": [_lines(event) for event in events],
         "amount": [
             sum([line.amount for line in data.lines])
             if isinstance(event, OrderPaid)
@@ -310,6 +311,23 @@ def fact_rows(facts: Sequence[Fact], *, name_referrers: bool) -> pa.Table:
         "data": list(map(_encode, datas)),
     }
     return _table(columns, FACTS)
+
+
+class _RefundedLine(Struct, gc=False):
+    """A line of a refund, with the names of a line of an order: what it does not tell is empty."""
+
+    line_id: str
+    amount: int
+    sku: None = None
+    category: None = None
+    quantity: None = None
+    merchant_id: None = None
+
+
+def _lines(event: Any) -> Sequence[Any] | None:
+    if isinstance(event, OrderRefunded) and event.data.lines is not None:
+        return [_RefundedLine(line.line_id, line.amount) for line in event.data.lines]
+    return getattr(event.data, "lines", None)
 
 
 def _is_announcement(event: Any) -> bool:
@@ -346,14 +364,11 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
 def _list_array(lists: list[Sequence[Any] | None], kind: pa.ListType) -> pa.Array:
     """Lists of structs, column by column: a tenth of the time that Arrow takes for objects."""
     flat = [each for values in lists if values for each in values]
-    struct = kind.value_type
-    children = [
-        pa.array([getattr(each, child.name, None) for each in flat], child.type)
-        for child in (struct.field(index) for index in range(struct.num_fields))
-    ]
+    fields = list(kind.value_type)
+    children = [pa.array(list(map(attrgetter(each.name), flat)), each.type) for each in fields]
     ends = accumulate([len(values or ()) for values in lists], initial=0)
     offsets = pa.array(ends, pa.int32())
     absent = pa.array([values is None for values in lists], pa.bool_())
     return pa.ListArray.from_arrays(
-        offsets, pa.StructArray.from_arrays(children, fields=list(struct)), type=kind, mask=absent
+        offsets, pa.StructArray.from_arrays(children, fields=fields), type=kind, mask=absent
     )

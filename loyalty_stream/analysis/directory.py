@@ -26,6 +26,7 @@ LAYOUT: Final = 1
 COMMIT_BYTES: Final = 192 << 20
 """Rows in memory, as Arrow has them, after which a commit is due. Files are a fifth of it or less."""
 ROW_GROUP: Final = 100_000
+_PARTS: Final = ("points-events", "facts", "accounts")
 _TEMPORARY: Final = ".tmp"
 
 Step = Callable[[str], None]
@@ -96,9 +97,13 @@ class ExportDirectory:
         if rows.num_rows:
             self._rows.setdefault(dataset, []).append(rows)
             self._bytes += rows.nbytes
-        self._reached[topic, partition] = next_offset
+        self.reached(topic, partition, next_offset)
         if self._bytes >= COMMIT_BYTES:
             self.commit()
+
+    def reached(self, topic: str, partition: int, next_offset: int) -> None:
+        """A partition was read up to `next_offset`."""
+        self._reached[topic, partition] = next_offset
 
     def commit(self) -> None:
         """Write what was appended; after it the directory holds it for good. Does nothing where there is nothing."""
@@ -145,7 +150,8 @@ class ExportDirectory:
     def sweep(self) -> None:
         """Remove Parquet files that the manifest does not name: a commit was interrupted, or they were replaced."""
         named = {each.path for each in (*self.manifest.files, *self.manifest.accounts)}
-        for found in sorted(self.path.rglob("*.parquet*")):
+        ours = (self.path / part for part in _PARTS)
+        for found in sorted(file for part in ours for file in part.rglob("*.parquet*")):
             if found.relative_to(self.path).as_posix() not in named:
                 self._before(f"remove {found.name}")
                 found.unlink()
@@ -227,7 +233,7 @@ def read_manifest(path: Path) -> Manifest:
 
 def _foreign(path: Path) -> str:
     """What stands in the directory that no interrupted export has left there; empty: nothing."""
-    ours = {".lock", MANIFEST + _TEMPORARY, "points-events", "facts", "accounts"}
+    ours = {".lock", MANIFEST + _TEMPORARY, *_PARTS}
     return next((each.name for each in sorted(path.iterdir()) if each.name not in ours), "")
 
 

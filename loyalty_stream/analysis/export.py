@@ -4,16 +4,16 @@ It must not know columns or files. docs/privacy.md says why, under pseudonyms, f
 ledger has read them and no further.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from aiokafka import TopicPartition
+import pyarrow as pa
 from aiokafka.admin import AIOKafkaAdminClient
 
 from loyalty_stream.analysis.columns import Fact, fact_rows, point_event_rows
-from loyalty_stream.analysis.directory import ExportDirectory, ExportDirectoryError, Subject, opened
+from loyalty_stream.analysis.directory import Dataset, ExportDirectory, ExportDirectoryError, Subject, opened
 from loyalty_stream.analysis.layout import EVENTS, FACT_FILES, POINT_EVENT_FILES, update_accounts
 from loyalty_stream.app.identities import IdentityCodec
 from loyalty_stream.app.mendable import MendableError
@@ -25,6 +25,8 @@ from loyalty_stream.wire import decode as wire
 _IDENTITIES: Final = "identities"
 _CAMPAIGNS: Final = "campaigns"
 
+Place = tuple[str, int]
+"""Kind of a topic, and a partition of it."""
 Names = dict[bytes, str]
 """A customer's id as the platform knows it -> the token that stands for them."""
 
@@ -79,31 +81,51 @@ class _Run:
         self._reader = reader
         self._counts = counts
         self._progress = progress
-        self._kinds = [kind for kind in FACT_FILES if settings.topic(kind) in counts]
-        self._steps = sum(counts[settings.topic(kind)] for kind in (EVENTS, *self._kinds))
+        self._places = [
+            (kind, partition)
+            for kind in (*FACT_FILES, EVENTS)
+            for partition in range(counts.get(settings.topic(kind), 0))
+        ]
         self._done = 0
 
     async def all(self) -> None:
-        """Append whatever is new."""
-        # In this order: whoever has point events by now has had an identity before, if identities are kept at all.
-        begun = await self._has_begun(EVENTS)
-        pseudonyms = await self._has_begun(_IDENTITIES)
-        self._remember_subject(begun=begun, pseudonyms=pseudonyms)
-        read_by_ledger = await self._read_by_ledger() if pseudonyms else {}
-        for partition in range(
-            max(self._counts[self._settings.topic(kind)] for kind in (EVENTS, *self._kinds))
-        ):
+        """Append whatever is new, up to where the topics end now."""
+        # In this order: whoever has point events has had an identity before, if identities are kept at all.
+        ends = await self._ends(self._places)
+        identities = range(self._counts.get(self._settings.topic(_IDENTITIES), 0))
+        pseudonyms = any((await self._ends([(_IDENTITIES, each) for each in identities])).values())
+        begun = pseudonyms or any(end for (kind, _), end in ends.items() if kind == EVENTS)
+        self._remember_subject("pseudonym" if pseudonyms else "plain" if begun else "")
+        if not begun:
+            return  # how customers are to be named nobody knows yet
+        if pseudonyms:
+            read = await self._read_by_ledger()
+            ends |= {
+                place: min(ends[place], read.get(place, 0)) for place in self._places if place[0] != EVENTS
+            }
+        for partition in sorted({partition for _, partition in self._places}):
             names = await self._names(partition) if pseudonyms else None
-            for kind in self._kinds:
-                if partition < self._counts[self._settings.topic(kind)] and (begun or pseudonyms):
-                    until = read_by_ledger.get((kind, partition), 0) if pseudonyms else None
-                    await self._facts(kind, partition, names, until)
-            if partition < self._counts[self._settings.topic(EVENTS)]:
-                await self._point_events(partition)
+            for kind in (kind for kind, each in self._places if each == partition):
+                await self._partition(kind, partition, ends[kind, partition], names)
+                self._done += 1
 
-    def _remember_subject(self, *, begun: bool, pseudonyms: bool) -> None:
+    async def _ends(self, places: list[Place]) -> dict[Place, int]:
+        """Where each partition ends. Raises ExportDirectoryError for one that ends before what was exported of it."""
+        starts = {
+            (self._settings.topic(kind), partition): self._directory.next_offset(kind, partition)
+            for kind, partition in places
+        }
+        found = await self._reader.ends(starts)
+        for (topic, partition), start in starts.items():
+            if found[topic, partition] < start:
+                raise ExportDirectoryError(
+                    f"{self._directory.path}: {topic}, partition {partition} was exported up to offset {start} and "
+                    f"ends with {found[topic, partition]}: it was made anew; name an empty directory"
+                )
+        return {place: found[self._settings.topic(place[0]), place[1]] for place in places}
+
+    def _remember_subject(self, now: Subject) -> None:
         manifest = self._directory.manifest
-        now: Subject = "pseudonym" if pseudonyms else "plain" if begun else ""
         if manifest.subject and now != manifest.subject:
             raise ExportDirectoryError(
                 f"{self._directory.path}: names customers the way of {manifest.subject}, the deployment that of "
@@ -111,15 +133,7 @@ class _Run:
             )
         manifest.subject = now
 
-    async def _has_begun(self, kind: str) -> bool:
-        """Whether anything was ever written to the topic, gone since or not."""
-        topic = self._settings.topic(kind)
-        for partition in range(self._counts.get(topic, 0)):
-            if await self._reader.end(topic, partition) > 0:
-                return True
-        return False
-
-    async def _read_by_ledger(self) -> dict[tuple[str, int], int]:
+    async def _read_by_ledger(self) -> dict[Place, int]:
         """Up to where the worker has read each partition of the input topics."""
         admin = AIOKafkaAdminClient(
             bootstrap_servers=self._settings.bootstrap_servers, **self._settings.connection
@@ -129,12 +143,8 @@ class _Run:
             found = await admin.list_consumer_group_offsets(self._settings.app_id)
         finally:
             await admin.close()
-        return {
-            (kind, partition): found[place].offset
-            for kind in self._kinds
-            for partition in range(self._counts[self._settings.topic(kind)])
-            if (place := TopicPartition(self._settings.topic(kind), partition)) in found
-        }
+        read = {(place.topic, place.partition): each.offset for place, each in found.items()}
+        return {place: read.get((self._settings.topic(place[0]), place[1]), 0) for place in self._places}
 
     async def _names(self, partition: int) -> Names:
         names: Names = {}
@@ -148,37 +158,27 @@ class _Run:
 
     # -- one partition of a topic -------------------------------------------------------------------------------
 
-    async def _point_events(self, partition: int) -> None:
-        async for records in self._new_records(EVENTS, partition, None):
-            rows = point_event_rows(records)
-            self._directory.append(EVENTS, partition, records[-1].offset + 1, POINT_EVENT_FILES, rows)
-            self.report.new[EVENTS] += rows.num_rows
-        self._done += 1
-
-    async def _facts(self, kind: str, partition: int, names: Names | None, until: int | None) -> None:
-        async for records in self._new_records(kind, partition, until):
-            facts = [fact for record in records if (fact := _fact(kind, record, names)) is not None]
-            rows = fact_rows(facts, name_referrers=names is None)
-            self._directory.append(kind, partition, records[-1].offset + 1, FACT_FILES[kind], rows)
-            self.report.new[kind] += rows.num_rows
-            self.report.left_out += len(records) - len(facts)
-        self._done += 1
-
-    async def _new_records(self, kind: str, partition: int, until: int | None) -> Any:
+    async def _partition(self, kind: str, partition: int, end: int, names: Names | None) -> None:
         topic, start = self._settings.topic(kind), self._directory.next_offset(kind, partition)
-        chunks = self._reader.read(topic, partition, start=start, until=until, progress=self._tell)
-        async for records in chunks:
-            if not records:
-                continue
-            if records[0].offset < start:
-                raise ExportDirectoryError(
-                    f"{self._directory.path}: {topic}, partition {partition} was exported up to offset {start} and "
-                    f"now has offset {records[0].offset} next: it was made anew; name an empty directory"
-                )
-            yield records
+        async for records in self._reader.read(topic, partition, start=start, until=end, progress=self._tell):
+            if records:
+                dataset, rows = self._rows(kind, records, names)
+                self._directory.append(kind, partition, records[-1].offset + 1, dataset, rows)
+                self.report.new[kind] += rows.num_rows
+        if end > start:
+            self._directory.reached(
+                kind, partition, end
+            )  # behind the marks of transactions, which are no records
+
+    def _rows(self, kind: str, records: Sequence[Any], names: Names | None) -> tuple[Dataset, pa.Table]:
+        if kind == EVENTS:
+            return POINT_EVENT_FILES, point_event_rows(records)
+        facts = [fact for record in records if (fact := _fact(kind, record, names)) is not None]
+        self.report.left_out += len(records) - len(facts)
+        return FACT_FILES[kind], fact_rows(facts, name_referrers=names is None)
 
     def _tell(self, share: float) -> None:
-        self._progress((self._done + share) / self._steps)
+        self._progress((self._done + share) / len(self._places))
 
 
 def _fact(kind: str, record: Any, names: Names | None) -> Fact | None:

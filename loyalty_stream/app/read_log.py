@@ -5,7 +5,7 @@ when it is asked for end offsets.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, TypeVar
@@ -79,17 +79,26 @@ class LogReader:
                     f"reading {topic}-{partition} stalls at offset {position} of {end}: is its leader up?"
                 )
 
-    async def end(self, topic: str, partition: int) -> int:
-        """Where the partition ends by now; 0 where nothing was ever written to it."""
-        consumer, tp = self._consumer, TopicPartition(topic, partition)
-        consumer.assign([tp])
-        await _bounded(consumer.seek_to_beginning(tp), f"finding the beginning of {tp}")
+    async def ends(self, starts: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+        """Where each (topic, partition) ends by now, all asked at once; 0: nothing was ever written to it.
+
+        `starts` says from where each is going to be read, so that no more than need be is fetched.
+        """
+        consumer = self._consumer
+        places = {TopicPartition(*place): start for place, start in starts.items()}
+        if not places:
+            return {}
+        consumer.assign(list(places))
+        for tp, start in places.items():
+            consumer.seek(tp, start)
+        found: dict[TopicPartition, int] = {}
         asked = monotonic()
-        while (end := _stable_end(consumer, tp)) is None:
-            await _bounded(consumer.getmany(tp, timeout_ms=200, max_records=1), f"reading {tp}")
+        while missing := [tp for tp in places if tp not in found]:
+            await _bounded(consumer.getmany(*missing, timeout_ms=100, max_records=1), "asking for ends")
+            found |= {tp: end for tp in missing if (end := _stable_end(consumer, tp)) is not None}
             if monotonic() - asked > TIMEOUT_SECONDS:
-                raise ReadingStallsError(f"{topic}-{partition} does not say where it ends: is its leader up?")
-        return end
+                raise ReadingStallsError(f"{missing[0]} does not say where it ends: is its leader up?")
+        return {(tp.topic, tp.partition): end for tp, end in found.items()}
 
 
 def _stable_end(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int | None:
