@@ -123,7 +123,7 @@ def test_an_export_under_pseudonyms_names_nobody(deployment: Deployment, tmp_pat
     # What the ledger has read, and no more; under the token that its point events have; the erased under none.
     customers = dict(rows(path, "SELECT customer, count(*) FROM facts GROUP BY 1"))
     of_victim = sum(fact.event["subject"] == victim for fact in facts)
-    assert customers.pop(None) == of_victim + 1  # and the erasure itself
+    assert customers.pop(None) == of_victim + 2  # and the erasure itself, and the reward as a referrer
     assert set(customers) <= {row[0] for row in rows(path, "SELECT customer FROM accounts")}
     by_name = sorted(sum(fact.event["subject"] == name for fact in facts) for name in names - {victim})
     assert sorted(customers.values()) == by_name
