@@ -1,6 +1,7 @@
 """The commands that look at other times: balance, explain, and what-if."""
 
 import asyncio
+import os
 import sys
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.cli.analysis import Parquet, extra_needed, source
+from loyalty_stream.cli.data import progress_bar
 from loyalty_stream.cli.logs import silence_libraries
 from loyalty_stream.cli.options import (
     DEFAULTS,
@@ -18,6 +20,7 @@ from loyalty_stream.cli.options import (
     BootstrapServers,
     Connection,
     OptionError,
+    ProgrammeFile,
     TopicPrefix,
     settings_of,
 )
@@ -37,6 +40,7 @@ def declare(app: typer.Typer) -> None:
     """Declare the commands."""
     app.command("balance")(balance)
     app.command("explain")(explain)
+    app.command("what-if")(what_if)
 
 
 def balance(
@@ -123,6 +127,63 @@ def explain(
     typer.echo(text.explanation_json(told) if as_json else text.explanation_text(told, zone), nl=as_json)
     if told.contradictions:
         raise typer.Exit(1)
+
+
+def what_if(
+    programme: ProgrammeFile,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="From then on the programme's rules hold, before history is as it was; without: from the start.",
+        ),
+    ] = None,
+    parquet: Parquet = None,
+    bootstrap_servers: BootstrapServers = DEFAULTS.bootstrap_servers,
+    app_id: AppId = DEFAULTS.app_id,
+    topic_prefix: TopicPrefix = DEFAULTS.topic_prefix,
+    connection: Connection = None,
+    processes: Annotated[int, typer.Option(min=0, help="How many to work with; 0: one for each core.")] = 0,
+    examples: Annotated[int, typer.Option(min=0, help="Customers to name who gain or lose most.")] = 5,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag
+) -> None:
+    r"""Replay the whole history under another programme and show what would have been different.
+
+    Every fact that the ledger ever applied is decided again, on all cores: points granted, redeemed, expired and
+    taken back by reason, their value, the liability, campaigns, tiers, and which customers would have more or less.
+    What customers did is taken as it was. TIME is a date or RFC 3339; without an offset it is in the programme's
+    time zone.
+
+    \b
+    loyalty-stream what-if --programme new.toml
+    loyalty-stream what-if --programme new.toml --from 2026-07-01 --parquet exports/
+
+    Exit status: 0 shown, 2 programme, topics, broker or export cannot be used.
+    """
+    silence_libraries()
+    from loyalty_stream.programme import compile_rules, load_programme, not_at_work  # noqa: PLC0415
+
+    with extra_needed():
+        from loyalty_stream.analysis.what_if import difference, difference_text  # noqa: PLC0415
+    from loyalty_stream.domain import calendar  # noqa: PLC0415
+
+    read = load_programme(programme)
+    rules = compile_rules(read)
+    sys.stderr.writelines(f"warning: {sentence}\n" for sentence in not_at_work(read))
+    begins = None if since is None else calendar.to_datetime(_instant(since, "--from", rules.zone))
+    settings = settings_of(bootstrap_servers, app_id, topic_prefix, connection)
+    with source(parquet, settings) as views, progress_bar("replaying", 1.0) as (bar, task):
+        found = difference.what_if(
+            views,
+            rules,
+            since=begins,
+            processes=processes or os.cpu_count() or 1,
+            examples=examples,
+            progress=lambda share: bar.update(task, completed=share),
+        )
+    shown = difference_text.as_json(found) if as_json else difference_text.as_text(found, rules.currency)
+    typer.echo(shown, nl=as_json)
 
 
 def _history(customer: str, parquet: Path | None, settings: Settings) -> "list[Known]":
