@@ -47,14 +47,18 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--full", action="store_true", help="the whole programme: tiers, campaigns, refunds")
-    parser.add_argument("--history", type=Path, help="keep the export here, and take it from here if it is there")
+    parser.add_argument(
+        "--history", type=Path, help="keep the export here, and take it from here if it is there"
+    )
     asked = parser.parse_args()
     with TemporaryDirectory() as made:
         directory = asked.history or Path(made) / "history"
         if not directory.exists():
             make_history(directory, asked.events, full=asked.full)
         programme = rules(FULL_PROGRAMME if asked.full else PROGRAMME)
-        other = replace(programme, purchase=(replace(programme.purchase[0], points=programme.purchase[0].points * 2),))
+        other = replace(
+            programme, purchase=(replace(programme.purchase[0], points=programme.purchase[0].points * 2),)
+        )
         rows = []
         for name, tried in (("the same rules", programme), ("twice the points", other)):
             begun, cpu = monotonic(), cpu_seconds()
