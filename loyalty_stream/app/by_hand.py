@@ -86,6 +86,10 @@ class Network:
             for each in self._stages:
                 while each.processor.proceed():
                     busy = True
+            for each in self._stages if not busy else ():
+                for then in each.context.take_waiting():
+                    then()
+                    busy = True
 
     def clear(self) -> None:
         """Forget what was written."""

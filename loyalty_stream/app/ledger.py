@@ -11,8 +11,8 @@ from loyalty_stream.app import admission
 from loyalty_stream.app.account_table import Entry, EntryCodec, due_of
 from loyalty_stream.app.admission import Admission
 from loyalty_stream.app.campaign_topic import LiveRules, read
-from loyalty_stream.app.draw_ends import DrawEnds
 from loyalty_stream.app.draw_owner import refuse_seed
+from loyalty_stream.app.ends_ahead import EndsAhead
 from loyalty_stream.app.ledger_counts import Counts, CountSink
 from loyalty_stream.app.notifier import TOLD_EVENTS, TOLD_NOTES, Notifier, ToldCodec
 from loyalty_stream.app.outbox import TELLING_NOTES, Outbox
@@ -141,7 +141,7 @@ class LedgerProcessor:
         self._notifier = Notifier(
             context.side_tables[stage.told_changelog], context.output(stage.notifications_topic)
         )
-        self._draw_ends = DrawEnds(self._outbox)
+        self._ends = EndsAhead(self._outbox, stage.rules)
         self._timers = Timers()
         self._starts = CampaignStarts(context.side_tables[stage.starts_changelog])
         self._counts = Counts()
@@ -154,7 +154,7 @@ class LedgerProcessor:
                 self._timers.schedule(key, due)
         self._starts.restored()
         self._starts.schedule(self._rules.book, self._timers)
-        self._draw_ends.watch(self._rules.book, self.time)
+        self._ends.watch(self._rules.book, self.time)
 
     def decode(self, topic: str, record: Record) -> Decoded:
         if topic == self._answers_topic:
@@ -220,8 +220,8 @@ class LedgerProcessor:
                     f"what falls due for customer {key.decode()} at {due} ms: {error!r}"
                 ) from error
         self.time = max(self.time, time)
-        if self._draw_ends.next <= self.time:
-            self._draw_ends.tell(self.time)
+        if self._ends.next <= self.time:
+            self._ends.tell(self.time)
 
     def proceed(self) -> bool:
         """Tell the next accounts of a campaign's start."""
@@ -263,14 +263,14 @@ class LedgerProcessor:
             if self._timers.earliest <= time:
                 self.advance(time)
             self.time = time
-            if self._draw_ends.next <= time:
-                self._draw_ends.tell(time)
+            if self._ends.next <= time:
+                self._ends.tell(time)
 
     def _learn(self) -> None:
         self._rules = self._live_rules.current
         self._behind = False
         self._starts.schedule(self._rules.book, self._timers)
-        self._draw_ends.watch(self._rules.book, self.time)
+        self._ends.watch(self._rules.book, self.time)
 
     def _announced(self, topic: str, record: Record, event: wire.Decoded) -> None:
         """An announcement in its own partition's turn. What it says was heard from all partitions already."""

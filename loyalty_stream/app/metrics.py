@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from loyalty_stream import __version__
 from loyalty_stream.app.allocation import AllocationSink
+from loyalty_stream.app.board_stage import BoardSink
 from loyalty_stream.app.ledger_counts import Counts, CountSink
 from loyalty_stream.domain.facts import Fact
 from loyalty_stream.engine.log import Guarantee
@@ -23,7 +24,7 @@ _RECORDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000)
 TaskView = Callable[[], Mapping[tuple[str, int], PartitionTask]]
 
 
-class Metrics(CountSink, AllocationSink):
+class Metrics(CountSink, AllocationSink, BoardSink):
     """Observer of the engine and sink of the ledger's counts. `text` is what `/metrics` answers."""
 
     def __init__(self, guarantee: Guarantee, wall_ms: Callable[[], int]) -> None:
@@ -65,6 +66,19 @@ class Metrics(CountSink, AllocationSink):
         self._left = Gauge(
             "loyalty_allocation_left", "What is left of a stock or a budget", ["resource"], registry=r
         )
+        self._scored = Counter(
+            "loyalty_board_events",
+            "Point events that leaderboards read, by outcome; late: after the close of a period that they belong to",
+            ["outcome"],
+            registry=r,
+        )
+        self._standings = Counter(
+            "loyalty_board_standings",
+            "Standings published, by board; final: closes of periods",
+            ["board", "state"],
+            registry=r,
+        )
+        self._rewarded = Counter("loyalty_board_rewards", "Points that ranks were rewarded with", registry=r)
         self._violations = Counter(
             "loyalty_invariant_violations",
             "Accounts that broke the law of conservation; must be 0",
@@ -139,6 +153,16 @@ class Metrics(CountSink, AllocationSink):
             self._allocated.labels(outcome).inc(count)
         for resource, quantity in left.items():
             self._left.labels(resource).set(quantity)
+
+    def boards_kept(self, counts: Mapping[str, int]) -> None:
+        for outcome, count in counts.items():
+            self._scored.labels(outcome).inc(count)
+
+    def boards_published(self, changed: Mapping[str, int], closed: Mapping[str, int], points: int) -> None:
+        for state, counts in (("running", changed), ("final", closed)):
+            for board, count in counts.items():
+                self._standings.labels(board, state).inc(count)
+        self._rewarded.inc(points)
 
     def violation(self) -> None:
         self._violations.inc()

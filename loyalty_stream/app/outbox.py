@@ -26,7 +26,7 @@ from loyalty_stream.domain.owner_requests import (
     TimePassed,
 )
 from loyalty_stream.engine.stage import Context
-from loyalty_stream.wire import own_commands
+from loyalty_stream.wire import own_commands, standings
 from loyalty_stream.wire.allocations import encode_request
 from loyalty_stream.wire.partitioning import partition_of
 
@@ -41,6 +41,7 @@ class Outbox:
         """`partitions` is the number that the topics have."""
         self._topic = settings.topic("allocation-requests")
         self._commands_topic = settings.topic("points-commands")
+        self._times_topic = settings.topic("board-times")
         self._partitions = partitions
         self._context = context
 
@@ -63,6 +64,12 @@ class Outbox:
                 data=PassedData(campaign_id=campaign_id, partition=partition),
             )
         )
+
+    def tell_boards_time(self, time: int) -> None:
+        """The time of this partition has passed the close of a period of a board, and is `time` (ms) now."""
+        partition = self._context.partition
+        value = standings.encode_time(standings.LedgerTime(time))
+        self._context.emit(self._times_topic, partition, b"%d" % partition, value)
 
     def _reward_referrer(self, event: PointEvent, note: ReferralNote) -> None:
         customer, key = event.subject, note.referrer.encode()

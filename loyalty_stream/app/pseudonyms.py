@@ -20,7 +20,7 @@ from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.events import SOURCE
-from loyalty_stream.domain.facts import CustomerRegistered, EraseCustomer
+from loyalty_stream.domain.facts import CustomerRegistered, CustomerUpdated, EraseCustomer
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.log import Record
 from loyalty_stream.engine.stage import Context, Decoded
@@ -161,6 +161,9 @@ class PseudonymProcessor(LedgerProcessor):
         if isinstance(fact, CustomerRegistered) and fact.data.referred_by is not None:
             referrer = self._alias_of(fact.data.referred_by, key, identity)
             fact = replace(fact, data=replace(fact.data, referred_by=referrer))
+        if isinstance(fact, CustomerRegistered | CustomerUpdated) and fact.data.alias:
+            # A name by which others know the customer must not outlive them in topics that are kept for ever.
+            fact = replace(fact, data=replace(fact.data, alias=None))
         super().process(topic, _Renamed(token, record), wire.Decoded(fact, event.at_ms))
         if isinstance(fact, EraseCustomer):
             self._forget_erased(key, identity)

@@ -14,8 +14,10 @@ from msgspec import Struct
 
 from loyalty_stream.app.account_table import Entry
 from loyalty_stream.app.allocation import AllocationSink, AllocationStage
+from loyalty_stream.app.board_owner import LeaderboardStage
+from loyalty_stream.app.board_stage import BoardProcessor, BoardSink, BoardStage
 from loyalty_stream.app.by_hand import Line, Network, StageByHand
-from loyalty_stream.app.ledger import ALL_AT_ONCE, NO_OFFSET, LedgerStage
+from loyalty_stream.app.ledger import ALL_AT_ONCE, NO_OFFSET, LedgerProcessor, LedgerStage
 from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import tiers
@@ -24,8 +26,8 @@ from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.domain.facts import Moment, OrderRefunded
 from loyalty_stream.domain.rules import Rules
-from loyalty_stream.engine.stage import TimerFailedError
-from loyalty_stream.programme import ProgrammeError, compile_rules, load_programme, not_at_work
+from loyalty_stream.engine.stage import Context, Processor, TimerFailedError
+from loyalty_stream.programme import ProgrammeError, compile_rules, load_programme
 from loyalty_stream.wire import decode as wire
 from loyalty_stream.wire.dead_letter import verdict
 from loyalty_stream.wire.instants import YEAR_2000_MS, YEAR_3000_MS, instant_ms
@@ -58,19 +60,17 @@ def run(
     """Replay `source` under a programme file and write what comes of it to `out`; returns the exit status.
 
     0: every line was taken; 1: bad lines were reported to `err`; 2: the programme can't be used, and `err` says
-    why. What of the programme is not at work is said on `err` and does not change the status. With `balances`
-    the accounts at the end are written instead of the events; `types` picks types of events, none: all.
+    why. With `balances` the accounts at the end are written instead of the events; `types` picks types of events,
+    none: all.
     """
     try:
-        read = load_programme(programme)
-        rules = compile_rules(read)
+        rules = compile_rules(load_programme(programme))
     except ProgrammeError as error:
         err.write(f"{error}\n")
         return BAD_PROGRAMME
     picked = frozenset(types)
     never = sorted(picked.difference(EVENT_TYPE.values()))
-    warnings = [*not_at_work(read), *(f"--type {name}: this version writes no such event" for name in never)]
-    err.writelines(f"warning: {sentence}\n" for sentence in warnings)
+    err.writelines(f"warning: --type {name}: this version writes no such event\n" for name in never)
     write, flush = _writer(out)
     bad = 0
     for bad_line in simulate(rules, _lines(source, flush), write, types=picked, balances=balances):
@@ -125,14 +125,22 @@ class Simulation:
 
     def __init__(self, rules: Rules) -> None:
         settings = Settings()
-        self._stage = LedgerStage(settings, rules, 1, CountSink())
+        self._stage = _SteppingStage(settings, rules, 1, CountSink())
         self._stage.slice_accounts = (
             ALL_AT_ONCE  # what falls due is done before the line that brings it about
         )
         self._ledger = StageByHand(self._stage, CACHED_ACCOUNTS)
         owner = AllocationStage(settings, rules, 1, AllocationSink())
-        self._stages = (self._ledger, StageByHand(owner, CACHED_ACCOUNTS))
+        self._stages = [self._ledger, StageByHand(owner, CACHED_ACCOUNTS)]
+        self._boards: StageByHand | None = None
+        if rules.boards:
+            self._boards = StageByHand(
+                BoardStage(settings, rules, 1, BoardSink(), _stopped_clock), CACHED_ACCOUNTS
+            )
+            leaders = LeaderboardStage(settings, rules, 1, BoardSink(), _stopped_clock)
+            self._stages += [self._boards, StageByHand(leaders, CACHED_ACCOUNTS)]
         self._network = Network(self._stages)
+        self._stage.before_moving = self._close_boards
         self._since_stored: list[_Step] = []
         self._announced: list[Line] = []
         """What every processor hears, of before `store`."""
@@ -198,6 +206,18 @@ class Simulation:
             ledger.process("", step.line, step.event)
         self._network.settle(step.line.offset)
 
+    def _close_boards(self, time: int) -> None:
+        """Close the periods that are over by `time` (ms), with all that it sets off, in the order of their closes."""
+        if self._boards is None:
+            return
+        boards: BoardProcessor = self._boards.processor  # type: ignore[assignment]  # its stage makes these
+        closed = -1
+        while (close := boards.next_close()) <= time:
+            assert close > closed  # or it would never end
+            self._stage.advance_to(self._ledger.processor, close)
+            self._network.settle(0)
+            closed = close
+
     def _collect(self, number: int) -> tuple[list[bytes], BadLine | None]:
         events: list[bytes] = []
         bad = None
@@ -228,6 +248,44 @@ class Simulation:
             self._do(step)
         self._network.clear()
         self._ledger.processor.refuse("", failed.line, f"applying it raised {error!r}")
+
+
+class _SteppingStage(LedgerStage):
+    """The ledger, which stops before it moves its time: what falls due elsewhere on the way comes first."""
+
+    before_moving: Callable[[int], None]
+
+    def processor(self, context: Context) -> LedgerProcessor:
+        return _SteppingLedger(self, context)
+
+    @staticmethod
+    def advance_to(ledger: Processor, time: int) -> None:
+        """Move the ledger's time without stopping."""
+        assert isinstance(ledger, LedgerProcessor)
+        LedgerProcessor.advance(ledger, time)
+
+
+class _SteppingLedger(LedgerProcessor):
+    """See `_SteppingStage`."""
+
+    def __init__(self, stage: _SteppingStage, context: Context) -> None:
+        super().__init__(stage, context)
+        self._stepping = stage
+
+    def _move_to(self, at: int, timestamp: int | None) -> None:
+        if at > self.time:
+            self._stepping.before_moving(at)
+        super()._move_to(at, timestamp)
+
+    def advance(self, time: int) -> None:
+        if time > self.time:
+            self._stepping.before_moving(time)
+        super().advance(time)
+
+
+def _stopped_clock() -> float:
+    """Nobody reads running standings here, so it is never time to tell of them; final ones do not wait for it."""
+    return 0.0
 
 
 def _balance(customer: str, account: Account, rules: Rules) -> dict[str, str | int | None]:

@@ -77,6 +77,12 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
     # Needed by [privacy] subject = "pseudonym" only, and empty without it.
     plans.append(TopicPlan(settings.topic("identities"), partitions, tables))
     plans += [TopicPlan(settings.topic(kind), partitions, asked) for kind in ALLOCATIONS]
+    # Needed by [[leaderboards]] only.
+    plans += [TopicPlan(settings.topic(kind), partitions, asked) for kind in ("board-times", "board-parts")]
+    plans.append(TopicPlan(settings.topic("leaderboards"), partitions, tables))
+    plans += [
+        TopicPlan(settings.changelog_of(stage), partitions, tables) for stage in ("boards", "leaderboards")
+    ]
     plans.append(TopicPlan(settings.changelog, partitions, tables))
     plans.append(TopicPlan(settings.changelog_of("allocation"), partitions, tables))
     plans.append(TopicPlan(settings.told, partitions, tables))

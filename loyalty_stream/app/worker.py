@@ -15,6 +15,8 @@ import faust
 
 from loyalty_stream.app import agents, guarantee, topics, web
 from loyalty_stream.app.allocation import AllocationStage
+from loyalty_stream.app.board_owner import LeaderboardStage
+from loyalty_stream.app.board_stage import BoardStage
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.metrics import Metrics
 from loyalty_stream.app.pseudonyms import ledger_stage
@@ -80,6 +82,9 @@ def build(
         ledger_stage(settings, rules, partitions, metrics),
         AllocationStage(settings, rules, partitions, metrics),
     ]
+    if rules.boards:
+        stages.append(BoardStage(settings, rules, partitions, metrics))
+        stages.append(LeaderboardStage(settings, rules, partitions, metrics))
     group = FaustGroup(app, kafka)
 
     def make_log(stage: Stage, partition: int) -> KafkaLog:

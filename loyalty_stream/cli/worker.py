@@ -111,10 +111,9 @@ def worker(
     for number in (signal.SIGTERM, signal.SIGINT):  # until Faust takes them over
         signal.signal(number, lambda _number, _frame: sys.exit(0))
     log_plainly(log_level)
-    from loyalty_stream.programme import compile_rules, load_programme, not_at_work  # noqa: PLC0415
+    from loyalty_stream.programme import compile_rules, load_programme  # noqa: PLC0415
 
-    loaded = load_programme(programme)
-    rules = with_coupon_secret(compile_rules(loaded), coupon_secret_file)
+    rules = with_coupon_secret(compile_rules(load_programme(programme)), coupon_secret_file)
     settings = settings_of(
         bootstrap_servers,
         app_id,
@@ -131,8 +130,6 @@ def worker(
         batch_records=batch_records,
         session_timeout=session_timeout,
     )
-    for sentence in not_at_work(loaded):
-        logger.warning("NOT AT WORK in this version: %s", sentence)
     from loyalty_stream.app.worker import run  # noqa: PLC0415 - Faust takes a second to import
 
     raise typer.Exit(run(settings, rules, logging_config=logging_config(log_level)))

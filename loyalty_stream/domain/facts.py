@@ -19,6 +19,8 @@ ID_PATTERN = r"[A-Za-z0-9._:@/-]{1,128}"
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=128, extra={"pattern": ID_PATTERN})]
 """1-128 characters of `[A-Za-z0-9._:@/-]`; the wire codec checks the characters, once per event."""
 Text: TypeAlias = Annotated[str, Meta(max_length=1024)]
+Alias: TypeAlias = Annotated[str, Meta(max_length=20)]
+"""What others see on leaderboards instead of the id; empty: none. Were it longer, a large board would fit no record."""
 Why: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 Amount: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
 Points: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_POINTS)]
@@ -124,10 +126,12 @@ class OrderRefunded(Fact, frozen=True, gc=False, kw_only=True, tag="order-refund
 
 
 class CustomerRegisteredData(_Data, frozen=True, gc=False, kw_only=True):
-    """The customer's segments, and the customer who referred them."""
+    """The customer's segments, and the customer who referred them; how they want to be shown on leaderboards."""
 
     segments: tuple[Text, ...] = ()
     referred_by: Id | None = None
+    alias: Alias | None = None
+    leaderboard_opt_out: bool | None = None
 
 
 class CustomerRegistered(Fact, frozen=True, gc=False, kw_only=True, tag="customer-registered"):
@@ -137,9 +141,11 @@ class CustomerRegistered(Fact, frozen=True, gc=False, kw_only=True, tag="custome
 
 
 class CustomerUpdatedData(_Data, frozen=True, gc=False, kw_only=True):
-    """All segments that the customer is in from now on."""
+    """All segments that the customer is in from now on. What is not said of leaderboards stays as it is."""
 
     segments: tuple[Text, ...]
+    alias: Alias | None = None
+    leaderboard_opt_out: bool | None = None
 
 
 class CustomerUpdated(Fact, frozen=True, gc=False, kw_only=True, tag="customer-updated"):

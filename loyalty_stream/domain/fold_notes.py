@@ -32,6 +32,7 @@ from loyalty_stream.domain.notes import (
     ReviewRemovedNote,
     SegmentNote,
     ShareNote,
+    StandingNote,
     SurveyNote,
     TierNote,
     WaitingNote,
@@ -141,7 +142,7 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             fold_rewards.returned(account, note)
         case RedemptionCancelledNote():
             fold_rewards.cancelled(account, note)
-        case KeyNote():
+        case KeyNote() | StandingNote():
             pass
         case _:
             assert_never(note)

@@ -303,6 +303,17 @@ class CampaignStartedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="
     template: str
 
 
+class StandingNote(Struct, frozen=True, gc=False, tag_field="kind", tag="standing", omit_defaults=True):
+    """How the customer wants to be shown on leaderboards, or that they are on none; null: as before.
+
+    The account needs to know none of it.
+    """
+
+    alias: str | None = None
+    """What others see instead of the id; empty: none."""
+    opted_out: bool | None = None
+
+
 class KeyNote(Struct, frozen=True, gc=False, tag_field="kind", tag="key"):
     """Only that the fact was seen: a business duplicate under a new id, for example."""
 
@@ -335,4 +346,5 @@ Note: TypeAlias = (
     | AnswerNote
     | ReturnNote
     | RedemptionCancelledNote
+    | StandingNote
 )

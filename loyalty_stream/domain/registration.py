@@ -1,9 +1,14 @@
-"""Points for registering, and what is known of a customer: segments and who referred them."""
+"""Points for registering, and what is known of a customer: segments, who referred them, how boards show them."""
 
 from loyalty_stream.domain import campaign_awards, grants, referral
-from loyalty_stream.domain.facts import CustomerRegistered, CustomerUpdated
+from loyalty_stream.domain.facts import (
+    CustomerRegistered,
+    CustomerRegisteredData,
+    CustomerUpdated,
+    CustomerUpdatedData,
+)
 from loyalty_stream.domain.journal import Journal
-from loyalty_stream.domain.notes import KeyNote, RegistrationNote, SegmentNote
+from loyalty_stream.domain.notes import KeyNote, RegistrationNote, SegmentNote, StandingNote
 from loyalty_stream.domain.rules import Rules
 
 
@@ -22,12 +27,22 @@ def decide_customer_registered(journal: Journal, fact: CustomerRegistered, rules
     )
     if journal.account.first_order:
         referral.tell(journal, rules, referred_by or "")
+    _note_standing(journal, data)
 
 
 def decide_customer_updated(journal: Journal, fact: CustomerUpdated, _rules: Rules) -> None:
     """Remember the customer's segments, in place of those known before."""
     segments = fact.data.segments
-    if segments == journal.account.segments:
-        journal.remember("key", KeyNote())
-    else:
+    if segments != journal.account.segments:
         journal.remember("segment", SegmentNote(segments=segments))
+        _note_standing(journal, fact.data)
+    elif not _note_standing(journal, fact.data):
+        journal.remember("key", KeyNote())
+
+
+def _note_standing(journal: Journal, data: CustomerRegisteredData | CustomerUpdatedData) -> bool:
+    """Tell boards how the customer wants to be shown; whether anything was said."""
+    if data.alias is None and data.leaderboard_opt_out is None:
+        return False
+    journal.remember("standing", StandingNote(alias=data.alias, opted_out=data.leaderboard_opt_out))
+    return True

@@ -221,6 +221,28 @@ class Reward(Struct, frozen=True):
     tiers: frozenset[str] = frozenset()
 
 
+class BoardReward(Struct, frozen=True):
+    """Points for each of the ranks from `first` to `last`, when a period closes."""
+
+    first: int
+    last: int
+    points: int
+
+
+class Board(Struct, frozen=True):
+    """[[leaderboards]]: a ranking of customers over periods; `boards` says how it scores."""
+
+    id: str
+    metric: Literal["earned", "check_in_streak", "campaign"]
+    period: Literal["day", "week", "month", "all_time", "campaign"]
+    size: int
+    grace_ms: int
+    """How late an event may still count after a period's end."""
+    campaign_id: str = ""
+    """Of the metric `campaign`."""
+    rewards: tuple[BoardReward, ...] = ()
+
+
 class Rules(Struct, frozen=True):
     """One programme, ready to decide with."""
 
@@ -253,6 +275,7 @@ class Rules(Struct, frozen=True):
     campaigns: tuple[Campaign | Withdrawal, ...] = ()
     """Versions of campaigns: those of the programme file, then what the `campaigns` topic told, in its order."""
     rewards: dict[str, Reward] = {}
+    boards: tuple[Board, ...] = ()
     subject: Literal["plain", "pseudonym"] = "plain"
     coupon_secret: Secret = NO_SECRET
     """What coupon codes are derived from; no part of the programme file."""

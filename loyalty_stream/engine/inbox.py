@@ -105,6 +105,10 @@ class Inbox:
         """Whether every topic has been read up to `ends` and nothing is at hand."""
         return all(not queue.items and queue.position >= ends[topic] for topic, queue in self._queues.items())
 
+    def taken_to(self, ends: Mapping[str, int]) -> bool:
+        """Whether every topic has been taken up to `ends`, whatever has arrived since."""
+        return all(offset >= ends[topic] for topic, offset in self.offsets().items())
+
     def lag(self) -> dict[str, int]:
         """By topic, how many offsets lie between what was taken and the end that is known."""
         return {

@@ -74,7 +74,7 @@ def side_tables_in_memory(stage: "Stage") -> dict[str, Table]:
 class Context:
     """What a processor writes to. The task empties it with every transaction."""
 
-    __slots__ = ("_outputs", "partition", "side_tables", "table")
+    __slots__ = ("_outputs", "_waiting", "partition", "side_tables", "table")
 
     def __init__(
         self, partition: int, table: Table, side_tables: Mapping[str, Table] = MappingProxyType({})
@@ -84,6 +84,20 @@ class Context:
         self.side_tables = side_tables
         """By changelog topic, as the stage declares them."""
         self._outputs: dict[tuple[str, int], list[Output]] = {}
+        self._waiting: list[Callable[[], None]] = []
+
+    def once_caught_up(self, then: Callable[[], None]) -> None:
+        """Call `then` when all that the inputs hold by now has been processed, whatever arrives meanwhile.
+
+        For what another stage tells by a topic of its own: what it wrote to others before is then known, too. It is
+        forgotten when the task starts over.
+        """
+        self._waiting.append(then)
+
+    def take_waiting(self) -> list[Callable[[], None]]:
+        """Whoever drives the processor takes over what `once_caught_up` was given."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
 
     def output(self, topic: str, partition: int | None = None) -> Callable[[Output], None]:
         """The pen for a topic: call it with (key, value, headers). By default on the task's own partition."""

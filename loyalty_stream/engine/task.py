@@ -7,7 +7,7 @@ between begin and commit the state is dropped and restored from the changelog: t
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -111,6 +111,8 @@ class PartitionTask:
         self._ticked = 0.0
         self._stored_time = 0
         self._busy = True
+        self._waiting: tuple[Mapping[str, int], list[Callable[[], None]]] | None = None
+        """What is to be called once the inputs are processed up to these ends."""
         self._inbox = Inbox({}, {})
         self._context = Context(partition, self.table, self.side_tables)
         self._processor: Processor = stage.processor(self._context)
@@ -186,6 +188,7 @@ class PartitionTask:
         self._inbox = Inbox({topic: committed.get(topic, 0) for topic in self.stage.inputs}, ends)
         self._stored_time = self._processor.time
         self.waits_for = self.stage.broadcasts  # nothing of them was heard yet
+        self._waiting = None
         self.ready = True
         self._observer.restored(self.stage.name, self.partition, records, monotonic() - started)
         logger.info(
@@ -206,6 +209,7 @@ class PartitionTask:
             await self._transact(items)
         elif self._busy:
             await self._go_on()
+        await self._catch_up()
         if not len(self._inbox) and monotonic() - self._ticked >= self._options.tick:
             await self._tick()
 
@@ -291,9 +295,23 @@ class PartitionTask:
         if self._has_changes():
             await self._commit(0, started)
 
+    async def _catch_up(self) -> None:
+        """Call what waits until all that there was when it began to wait is processed."""
+        if self._waiting is None and (waiting := self._context.take_waiting()):
+            self._waiting = (await self._log.end_offsets(), waiting)
+        if self._waiting is not None and self._inbox.taken_to(self._waiting[0]):
+            started = monotonic()
+            (_, waiting), self._waiting = self._waiting, None
+            for then in waiting:
+                then()
+            self._busy = True
+            if self._has_changes():
+                await self._commit(0, started)
+
     async def _tick(self) -> None:
         """Everything at hand is applied. If that is all there is, the wall clock may move the partition's time."""
         self._ticked = monotonic()
+        self._busy = True  # what a processor has put off for a while goes on without a record, too
         wall = self._options.wall_ms() if self._options.clock is Clock.WALL else 0
         if wall <= self._processor.time or not self._inbox.read_to(await self._log.end_offsets()):
             return

@@ -1,10 +1,10 @@
 """The programme file: what marketing and finance decide, checked and compiled to rules.
 
-Start with `load_programme`; `compile_rules` makes what the ledger decides with, `not_at_work` says what it
-leaves out, `published_campaign` reads what the `campaigns` topic brings, `programme_schema` is for editors.
+Start with `load_programme`; `compile_rules` makes what the ledger decides with, `published_campaign` reads what the
+`campaigns` topic brings, `programme_schema` is for editors.
 """
 
-from loyalty_stream.programme.compile import compile_campaign, compile_rules, not_at_work
+from loyalty_stream.programme.compile import compile_campaign, compile_rules
 from loyalty_stream.programme.load import load_programme, parse_programme
 from loyalty_stream.programme.mistakes import Mistake, ProgrammeError
 from loyalty_stream.programme.model import Programme
@@ -19,7 +19,6 @@ __all__ = [
     "compile_campaign",
     "compile_rules",
     "load_programme",
-    "not_at_work",
     "parse_programme",
     "programme_schema",
     "published_campaign",

@@ -1,25 +1,24 @@
-"""Turns a programme into the domain's rules, and says what of it this version of the ledger does not act on.
+"""Turns a programme into the domain's rules.
 
 It must not know how the file was read; mistakes in the file are found before.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from loyalty_stream.domain import calendar, rules
 from loyalty_stream.domain.rules import Period, Rules
 from loyalty_stream.programme.campaigns import NO_COMMITMENT, Campaign, Draw, Notify, PublishedCampaign
 from loyalty_stream.programme.earning import Earning, Game, Purchase
-from loyalty_stream.programme.mistakes import KeyPath, ProgrammeError
 from loyalty_stream.programme.model import Programme
 from loyalty_stream.programme.periods import DAY_MS
 from loyalty_stream.programme.spending import Availability, Expiry, Redemption, Refunds
-from loyalty_stream.programme.standing import Reward, Tiers
+from loyalty_stream.programme.standing import CAMPAIGN_METRIC, Leaderboard, Reward, Tiers
 
 
 def compile_rules(programme: Programme) -> Rules:
-    """The rules to decide with. What is not at work is left out; `not_at_work` says what."""
+    """The rules to decide with."""
     earning, about = programme.earning, programme.programme
     return Rules(
         programme_id=about.id,
@@ -46,6 +45,7 @@ def compile_rules(programme: Programme) -> Rules:
         tiers=_tiers(programme.tiers or Tiers()),
         campaigns=tuple(map(compile_campaign, programme.campaigns)),
         rewards={reward.id: _reward(reward) for reward in programme.rewards},
+        boards=tuple(map(_board, programme.leaderboards)),
         subject=programme.privacy.subject,
         unit_cost_amount=programme.finance.unit_cost_amount,
     )
@@ -79,19 +79,6 @@ def compile_campaign(campaign: Campaign) -> rules.Campaign:
         if isinstance(campaign, PublishedCampaign)
         else 0,
     )
-
-
-def not_at_work(programme: Programme) -> list[str]:
-    """What is valid in the file but not acted on, each as `file:line: key.path: sentence`."""
-    source = programme.source
-    found = [source.mistake(path, message) for path, message in _idle(programme)]
-    return str(ProgrammeError(found, source.file)).splitlines()
-
-
-def _idle(programme: Programme) -> Iterator[tuple[KeyPath, str]]:
-    """Key paths that the rules have no place for, each with what does not happen."""
-    for index, board in enumerate(programme.leaderboards):
-        yield ("leaderboards", index), f'is not at work yet: "{board.id}" is not kept and rewards nobody'
 
 
 def _purchase(rule: Purchase) -> rules.PurchaseRule:
@@ -173,6 +160,27 @@ def _reward(reward: Reward) -> rules.Reward:
         starts_at_ms=_instant_ms(reward.starts_at),
         ends_at_ms=_instant_ms(reward.ends_at),
         tiers=frozenset(reward.tiers),
+    )
+
+
+def _board(board: Leaderboard) -> rules.Board:
+    metric: Literal["earned", "check_in_streak", "campaign"]
+    match board.metric:
+        case "earned":
+            metric = "earned"
+        case "check_in_streak":
+            metric = "check_in_streak"
+        case _:
+            metric = "campaign"
+    campaign_id = board.metric.removeprefix(CAMPAIGN_METRIC) if metric == "campaign" else ""
+    return rules.Board(
+        id=board.id,
+        metric=metric,
+        period=board.period,
+        size=board.size,
+        grace_ms=_fixed_ms(board.grace),
+        campaign_id=campaign_id,
+        rewards=tuple(rules.BoardReward(*entry.ranks, entry.points) for entry in board.rewards),
     )
 
 

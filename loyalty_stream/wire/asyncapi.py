@@ -7,6 +7,7 @@ from typing import Final
 
 from loyalty_stream.domain.events import EVENT_TYPE, SOURCE
 from loyalty_stream.domain.notifications import NOTIFICATION
+from loyalty_stream.domain.standings import CHANGED, CLOSED
 from loyalty_stream.wire.allocations import INTERNAL
 from loyalty_stream.wire.dead_letter import PREFIX
 from loyalty_stream.wire.json_schema import GENERATED, ID, Schema
@@ -15,6 +16,7 @@ from loyalty_stream.wire.topics import ACCEPTED, TOPIC_OF_TYPE, type_name
 
 POINT_EVENTS: Final = "points-events"
 NOTIFICATIONS: Final = "notifications"
+LEADERBOARDS: Final = "leaderboards"
 DEAD_LETTERS: Final = "dead-letters"
 CONTRACT_VERSION: Final = "1.0.0"
 """Of the events, not of the package: the first number rises when a reader of today would break."""
@@ -39,6 +41,7 @@ def document() -> Schema:
             **channels,
             POINT_EVENTS: _channel(POINT_EVENTS, outgoing),
             NOTIFICATIONS: _channel(NOTIFICATIONS, [NOTIFICATION]),
+            LEADERBOARDS: _channel(LEADERBOARDS, [CHANGED, CLOSED]),
             DEAD_LETTERS: _channel(DEAD_LETTERS, ["dead-letter"]),
             **{topic: _internal_channel(topic, list(kinds)) for topic, kinds in INTERNAL.items()},
         },
@@ -46,6 +49,7 @@ def document() -> Schema:
             **{f"receive-{topic}": _operation("receive", topic) for topic in incoming},
             f"send-{POINT_EVENTS}": _operation("send", POINT_EVENTS),
             f"send-{NOTIFICATIONS}": _operation("send", NOTIFICATIONS),
+            f"send-{LEADERBOARDS}": _operation("send", LEADERBOARDS),
             f"send-{DEAD_LETTERS}": _operation("send", DEAD_LETTERS),
             **{
                 f"{action}-{topic}": _operation(action, topic)
@@ -58,6 +62,7 @@ def document() -> Schema:
                 **{name: _message(name, "in") for name in TOPIC_OF_TYPE},
                 **{name: _message(name, "out") for name in outgoing},
                 NOTIFICATION: _message(NOTIFICATION, "out"),
+                **{name: _standings(name) for name in (CHANGED, CLOSED)},
                 "dead-letter": _dead_letter(),
                 **{name: _message(name, "internal") for kinds in INTERNAL.values() for name in kinds},
             }
@@ -84,6 +89,11 @@ def _message(name: str, direction: str) -> Schema:
         "payload": {"schemaFormat": _JSON_SCHEMA, "schema": {"$ref": f"./{direction}/{name}.json"}},
         "bindings": {"kafka": {"key": ID}},
     }
+
+
+def _standings(name: str) -> Schema:
+    """Keyed by board and period, not by customer."""
+    return {**_message(name, "out"), "bindings": {"kafka": {"key": {"type": "string"}}}}
 
 
 def _dead_letter() -> Schema:

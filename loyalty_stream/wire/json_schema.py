@@ -29,6 +29,7 @@ from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, PointEventData
 from loyalty_stream.domain.facts import ID_PATTERN, Answer, Fact
 from loyalty_stream.domain.notifications import NOTIFICATION, Notification, NotificationData
 from loyalty_stream.domain.owner_requests import OwnerRequest
+from loyalty_stream.domain.standings import Standings, StandingsData
 from loyalty_stream.wire.topics import type_name
 
 Schema: TypeAlias = "dict[str, JsonSchemaValue]"
@@ -129,6 +130,27 @@ def internal_schema(kind: type[OwnerRequest] | type[Answer]) -> Schema:
         "$comment": GENERATED,
         "title": name,
         "description": _first_line(kind),
+        **shape,
+        "required": sorted(properties),
+    }
+
+
+def standings_schema(name: str) -> Schema:
+    """The whole CloudEvent of standings; readers must take fields that they don't know."""
+    declared = type_info(Standings)
+    assert isinstance(declared, StructType)
+    shape = _object(declared)
+    properties = shape["properties"]
+    assert isinstance(properties, dict)
+    for field, value in (("specversion", "1.0"), ("type", name), ("source", SOURCE)):
+        properties[field] = {"const": value}
+    properties["subject"] = ID
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:{SOURCE}:out:{name}",
+        "$comment": GENERATED,
+        "title": name,
+        "description": _first_line(StandingsData),
         **shape,
         "required": sorted(properties),
     }

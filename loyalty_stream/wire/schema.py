@@ -7,6 +7,7 @@ import json
 
 from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.domain.notifications import NOTIFICATION
+from loyalty_stream.domain.standings import CHANGED, CLOSED
 from loyalty_stream.wire import asyncapi
 from loyalty_stream.wire.allocations import INTERNAL
 from loyalty_stream.wire.json_schema import (
@@ -15,6 +16,7 @@ from loyalty_stream.wire.json_schema import (
     internal_schema,
     notification_schema,
     point_event_schema,
+    standings_schema,
 )
 from loyalty_stream.wire.topics import FACT_OF_TYPE
 
@@ -27,4 +29,5 @@ def files() -> dict[str, str]:
     schemas[f"out/{NOTIFICATION}.json"] = notification_schema()
     for kinds in INTERNAL.values():
         schemas |= {f"internal/{name}.json": internal_schema(kind) for name, kind in kinds.items()}
+    schemas |= {f"out/{name}.json": standings_schema(name) for name in (CHANGED, CLOSED)}
     return {path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for path, schema in schemas.items()}

@@ -444,16 +444,6 @@ def test_a_programme_with_mistakes_is_told_and_nothing_is_read(tmp_path: Path) -
     assert replay.run(tmp_path / "none.toml", source, out=out, err=err) == 2
 
 
-def test_what_of_the_programme_is_not_at_work_is_said_and_does_not_change_the_status(tmp_path: Path) -> None:
-    path = tmp_path / "programme.toml"
-    path.write_text(PROGRAMME + '[[leaderboards]]\nid = "weekly"\n', encoding="utf-8")
-    result = run(path, order_line(1))
-    assert (result.status, len(result.lines)) == (0, 1)
-    (warning,) = result.err
-    assert warning.startswith("warning: ")
-    assert "leaderboards[0]" in warning
-
-
 def test_balances_are_those_of_the_events_of_a_history(programme: Path) -> None:
     lines = [record.value or b"" for record in [*spending(), sent(given.registered("z", "2027-01-12 00:00"))]]
     last: dict[str, dict[str, int]] = {}

@@ -102,7 +102,7 @@ class Deployment:
         name: str,
         *,
         static: bool = True,
-        faults: Sequence[tuple[str, int, str]] = (),
+        faults: Sequence[tuple[str, int, str] | tuple[str, int, str, str]] = (),
         gate: Path | None = None,
         ears: Path | None = None,
         hold_a_fetch: bool = False,
@@ -110,7 +110,7 @@ class Deployment:
         clock: str = "events",
         batch_records: int = 2_000,
     ) -> Worker:
-        """Start a worker. A fault is a signal's name, a transaction and a step (`injected_worker.STEPS`)."""
+        """Start a worker. A fault is a signal's name, a transaction and a step (`injected_worker.STEPS`) of a stage, else the ledger."""
         port = free_port()
         settings = {
             "bootstrap_servers": self.settings.bootstrap_servers,
@@ -125,7 +125,10 @@ class Deployment:
         }
         given = {
             "settings": settings,
-            "faults": [{"signal": s, "transaction": t, "step": step} for s, t, step in faults],
+            "faults": [
+                {"signal": s, "transaction": t, "step": step, "stage": (*stage, "ledger")[0]}
+                for s, t, step, *stage in faults
+            ],
             "gate": None if gate is None else str(gate),
             "hold_a_fetch": hold_a_fetch,
             "ears": None if ears is None else str(ears),

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -44,28 +45,29 @@ def say(text: str) -> None:
 
 
 class Faults:
-    """Strikes at the first time that its step is reached in or after its transaction, counted over the ledger's tasks."""
+    """Strikes at the first time that its step is reached in or after its transaction, counted over its stage's tasks."""
 
     def __init__(self, faults: list[dict]) -> None:
         assert all(fault["step"] in STEPS for fault in faults)
         self.faults = faults
-        self.transactions = 0
+        self.transactions = Counter[str]()
 
     def reach(self, step: str, log: KafkaLog) -> None:
         if self.faults and self.due(step, log):
             fault = self.faults.pop(0)
-            say(f"FAULT {fault['signal']} at {step} of transaction {self.transactions}")
+            stage = fault["stage"]
+            say(f"FAULT {fault['signal']} at {step} of transaction {self.transactions[stage]} of {stage}")
             os.kill(os.getpid(), signal.Signals[fault["signal"]])
 
     def due(self, step: str, log: KafkaLog) -> bool:
-        if not _is_ledgers(log):
-            return False
         fault = self.faults[0] if self.faults else None
-        return fault is not None and fault["step"] == step and self.transactions >= fault["transaction"]
+        if fault is None or fault["stage"] != _stage_of(log):
+            return False
+        return fault["step"] == step and self.transactions[fault["stage"]] >= fault["transaction"]
 
 
-def _is_ledgers(log: KafkaLog) -> bool:
-    return "-ledger-" in log._transactional_id
+def _stage_of(log: KafkaLog) -> str:
+    return log._transactional_id.rsplit("-", 2)[1]
 
 
 def inject(faults: Faults) -> None:
@@ -75,7 +77,7 @@ def inject(faults: Faults) -> None:
 
     async def begin_and_reach(self):
         await begin(self)
-        faults.transactions += _is_ledgers(self)
+        faults.transactions[_stage_of(self)] += 1
         faults.reach("begun", self)
 
     async def append_and_reach(self, *args):

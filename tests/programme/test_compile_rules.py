@@ -12,6 +12,8 @@ from loyalty_stream.domain.rules import (
     Availability,
     Award,
     Band,
+    Board,
+    BoardReward,
     Campaign,
     CheckInRule,
     Draw,
@@ -35,7 +37,6 @@ from loyalty_stream.domain.rules import (
 from loyalty_stream.programme import (
     compile_rules,
     load_programme,
-    not_at_work,
     parse_programme,
 )
 
@@ -159,6 +160,16 @@ def test_the_full_block_compiles_to_its_rules() -> None:
             ),
         ),
         rewards={"tea-cup": Reward("tea-cup", "goods", 500, 1000, 2)},
+        boards=(
+            Board(
+                id="monthly",
+                metric="earned",
+                period="month",
+                size=100,
+                grace_ms=3_600_000,
+                rewards=(BoardReward(1, 1, 1000), BoardReward(2, 10, 200)),
+            ),
+        ),
         subject="plain",
         unit_cost_amount=1,
     )
@@ -380,7 +391,6 @@ def test_every_mode_and_policy_is_at_work(mode: str, policy: str) -> None:
     programme = parse_programme(f'[availability]\nmode = "{mode}"\n[expiry]\npolicy = "{policy}"')
     rules = compile_rules(programme)
     assert (rules.availability.mode, rules.expiry.policy) == (mode, policy)
-    assert not_at_work(programme) == []
 
 
 def test_notifications_are_limited_where_limits_are_given() -> None:
@@ -388,10 +398,17 @@ def test_notifications_are_limited_where_limits_are_given() -> None:
     assert compile_rules(parse_programme("[earning.limits]\n")).notifications_daily == 3
 
 
-def test_leaderboards_alone_are_not_at_work_and_do_not_stop() -> None:
-    programme = parse_programme('[[leaderboards]]\n\n[[leaderboards]]\nid = "weekly"', "shop.toml")
-    assert compile_rules(programme) == OFF
-    assert not_at_work(programme) == [
-        'shop.toml:1: leaderboards[0]: is not at work yet: "monthly" is not kept and rewards nobody',
-        'shop.toml:3: leaderboards[1]: is not at work yet: "weekly" is not kept and rewards nobody',
-    ]
+def test_a_board_is_compiled_with_its_metric_and_rewards() -> None:
+    text = '[[leaderboards]]\n\n[[leaderboards]]\nid = "tea"\nmetric = "campaign:week"\nperiod = "campaign"\n'
+    text += 'grace = "P1DT1H"\nrewards = [ {ranks = [2, 3], points = 5} ]\n[[campaigns]]\nid = "week"\naward.points = 1'
+    monthly, tea = compile_rules(parse_programme(text)).boards
+    assert monthly == Board("monthly", "earned", "month", size=100, grace_ms=3_600_000)
+    assert tea == Board(
+        "tea",
+        "campaign",
+        "campaign",
+        100,
+        25 * 3_600_000,
+        campaign_id="week",
+        rewards=(BoardReward(2, 3, 5),),
+    )

@@ -7,8 +7,8 @@ from test_wrong_values import BLOCK, nodes, spelled, toml, with_value
 
 from loyalty_stream.programme import compile_rules, parse_programme
 
-NOT_RULES = {"leaderboards", "finance"}
-"""Boards are not at work yet; of finance the ledger needs the cost of a point only, for what it is worth."""
+NOT_RULES = {"finance"}
+"""Of finance the ledger needs the cost of a point only, for what it is worth."""
 
 OTHER: dict[str, str] = {
     "net": "gross",
@@ -26,6 +26,7 @@ OTHER: dict[str, str] = {
     "purchase": "activity",
     "stack": "exclusive",
     "goods": "coupon",
+    "month": "week",
     "CNY": "EUR",
     "Asia/Shanghai": "Europe/Berlin",
     "sha256 hex": "0f" * 32,
@@ -40,6 +41,8 @@ OTHER_OF_KEY: dict[str, Any] = {
     "retention": "P801D",
     "hold_timeout": "PT31M",
     "maximum_share": "0.9",
+    "metric": "check_in_streak",
+    "grace": "PT2H",
 }
 LISTS: dict[str, Any] = {
     "include_categories": ["tea"],
@@ -48,6 +51,7 @@ LISTS: dict[str, Any] = {
     "include_skus": ["tea-03"],
     "warn_before": ["P3D"],
     "channels": ["sms"],
+    "ranks": [11, 12],
 }
 
 

@@ -55,6 +55,7 @@ def test_asyncapi_has_every_topic_and_every_reference_leads_somewhere():
         *ALLOCATIONS,
         "points-events",
         "notifications",
+        "leaderboards",
         "dead-letters",
     }
     for name, topic in TOPIC_OF_TYPE.items():
