@@ -4,7 +4,17 @@ import argparse
 import asyncio
 import os
 
-from benchmarks import accounts, latency, machine, report, steps, stock_faust, throughput, transactions
+from benchmarks import (
+    accounts,
+    boards,
+    latency,
+    machine,
+    report,
+    steps,
+    stock_faust,
+    throughput,
+    transactions,
+)
 from benchmarks.cluster import cluster, place
 from benchmarks.workload import inputs
 
@@ -25,6 +35,7 @@ async def run(*, quick: bool) -> list[report.Ratio]:
             await stock_faust.measure(kafka, placed, faust_events, 1 if quick else rounds)
         )
         found += transactions.show(await transactions.measure(kafka, placed, rounds))
+    found += await asyncio.to_thread(boards.run, events, 200_000 if quick else 1_000_000, rounds)
     found += await accounts.run(100_000 if quick else 1_000_000, 1 if quick else rounds)
     top_rate = sorted(each.per_second for each in rates.worker)[rounds // 2]
     async with cluster() as kafka:
