@@ -162,15 +162,13 @@ def what_if(
     Exit status: 0 shown, 2 programme, topics, broker or export cannot be used.
     """
     silence_libraries()
-    from loyalty_stream.programme import compile_rules, load_programme, not_at_work  # noqa: PLC0415
+    from loyalty_stream.programme import compile_rules, load_programme  # noqa: PLC0415
 
     with extra_needed():
         from loyalty_stream.analysis.what_if import difference, difference_text  # noqa: PLC0415
     from loyalty_stream.domain import calendar  # noqa: PLC0415
 
-    read = load_programme(programme)
-    rules = compile_rules(read)
-    sys.stderr.writelines(f"warning: {sentence}\n" for sentence in not_at_work(read))
+    rules = compile_rules(load_programme(programme))
     begins = None if since is None else calendar.to_datetime(_instant(since, "--from", rules.zone))
     settings = settings_of(bootstrap_servers, app_id, topic_prefix, connection)
     with source(parquet, settings) as views, progress_bar("replaying", 1.0) as (bar, task):

@@ -15,8 +15,12 @@ from injected_worker import STEPS
 from story import SHANGHAI, Fact, cloud_event
 from worker_process import wait_until
 
+from loyalty_stream.app.board_view import BoardView, as_text, look_up
+from loyalty_stream.domain.standings import Ranked
+
 pytestmark = pytest.mark.kafka
 
+Place = tuple[int, datetime, str]
 MARCH = datetime(2024, 3, 1, tzinfo=SHANGHAI)
 CUSTOMERS = 300
 PROGRAMME = """
@@ -68,6 +72,22 @@ def april() -> list[Fact]:
     ]
 
 
+def ranks(seen: list[dict[str, Any]]) -> list[Place]:
+    """Everybody by a plain sort of what was granted less what was taken back."""
+    scores, reached = Counter[str](), defaultdict[str, list[str]](list)
+    for event in seen:
+        if event["type"] == "point-granted" and event["data"]["rule"] == "base":
+            scores[event["subject"]] += event["data"]["points"]
+            reached[event["subject"]].append(event["time"])
+        for part in event["data"].get("revokes", ()):
+            scores[event["subject"]] -= part["points"]
+    return sorted((-score, datetime.fromisoformat(max(reached[who])), who) for who, score in scores.items())
+
+
+def _place(entry: Ranked) -> Place:
+    return -entry.score, entry.reached_at, entry.customer
+
+
 @pytest.mark.parametrize("stage", ["boards", "leaderboards"])
 def test_a_month_is_closed_and_paid_once_whoever_dies(deployment: Deployment, seed: int, stage: str) -> None:
     chance = random.Random(seed)
@@ -82,7 +102,29 @@ def test_a_month_is_closed_and_paid_once_whoever_dies(deployment: Deployment, se
     deployment.send(refunds(paid, chance))
     deployment.wait_done(worker)
     published = deployment.settings.topic("leaderboards")
-    worker.wait_until(lambda: deployment.read(published), "running standings")
+    right = ranks([json.loads(record.value or b"") for record in deployment.outputs()])
+
+    def look(around: str | None = None) -> BoardView | None:
+        """The board as the command shows it; None while nothing is published."""
+        if not deployment.read(published):
+            return None
+        return deployment.wait(look_up(deployment.settings, "monthly", around=around))
+
+    def around_the_middle() -> BoardView | None:
+        """Once the boards have read all that the ledger wrote."""
+        found = look(right[150][2])
+        places = [] if found is None or found.around is None else found.around.places
+        return found if [_place(each) for each in places] == right[145:156] else None
+
+    def leading() -> bool:
+        found = look()
+        return found is not None and [_place(each) for each in found.standings.data.entries] == right[:20]
+
+    view = worker.wait_until(around_the_middle, "the ranks around a customer")
+    assert not view.is_final
+    assert view.around.of == len(right)
+    assert f"customer {right[150][2]}: rank 151 of {len(right)}" in as_text(view, 5)
+    worker.wait_until(leading, "the running standings")
     worker.terminate()
 
     # It comes back, and dies in one of its next transactions, which are those of the close.
@@ -112,16 +154,7 @@ def test_a_month_is_closed_and_paid_once_whoever_dies(deployment: Deployment, se
         if (said := json.loads(record.value or b""))["type"] == "leaderboard-closed"
     ]
     assert [said["data"]["period"] for said in finals] == ["2024-03"]
-    scores, reached = Counter[str](), defaultdict[str, list[str]](list)
-    for event in seen:
-        if event["type"] == "point-granted" and event["data"]["rule"] == "base":
-            scores[event["subject"]] += event["data"]["points"]
-            reached[event["subject"]].append(event["time"])
-        for part in event["data"].get("revokes", ()):
-            scores[event["subject"]] -= part["points"]
-    best = sorted((-score, datetime.fromisoformat(max(reached[who])), who) for who, score in scores.items())[
-        :20
-    ]
+    best = ranks(seen)[:20]
     entries = finals[0]["data"]["entries"]
     assert [
         (-each["score"], datetime.fromisoformat(each["reached_at"]), each["customer"]) for each in entries
