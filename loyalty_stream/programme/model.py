@@ -108,6 +108,9 @@ class Finance(Section):
     baseline_annual_spend_amount: Total = Field(
         100_000, description="Spend per customer and year without it."
     )
+    expected_annual_spend_amount: Total = Field(
+        120_000, description="Spend per customer and year hoped for with it."
+    )
     customers: Count = Field(100_000, description="How many there are.")
     gross_margin: Share = Field(Fraction("0.3"), description="Share of sales.")
     extra_sales_amount: Total = Field(300_000_000, description="Sales hoped for on top, per year.")

@@ -24,6 +24,7 @@ COMMANDS = (
     ("import", "complete-journey"),
     ("simulate",),
     ("demo",),
+    *(("report", kind) for kind in ("campaign", "programme", "finance", "feedback", "merchant")),
 )
 
 

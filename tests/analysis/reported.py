@@ -1,0 +1,31 @@
+"""The mall's history as an export, and its reports' numbers: made once for all tests of reports."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import mall_year
+
+from loyalty_stream.analysis.layout import export_lines
+from loyalty_stream.analysis.reports import AnyReport, Kind, make_report
+from loyalty_stream.analysis.source import connect
+
+CUSTOMERS, DAYS = 120, 200
+
+
+@cache
+def history() -> mall_year.History:
+    return mall_year.play(CUSTOMERS, DAYS, seed=3)
+
+
+@cache
+def exported() -> Path:
+    directory = Path(mkdtemp(prefix="mall-")) / "export"
+    export_lines(directory, history().events, history().facts, partitions=3)
+    return directory
+
+
+@cache
+def report(kind: Kind, name: str = "") -> AnyReport:
+    with connect(exported()) as connection:
+        return make_report(connection, mall_year.programme(), kind, name)
