@@ -15,8 +15,18 @@ Batches = AsyncIterator[Batch]
 
 
 def declare(app: Any, settings: Settings, tasks: Tasks) -> None:
-    """Declare the agents on a Faust app."""
+    """Declare the agents on a Faust app: of the facts where this worker runs the ledger, and of what stages read."""
+    if settings.topic("orders") in tasks.topics:
+        _declare_facts(app, settings, tasks)
+    facts = {settings.topic(kind) for kind in INPUTS}
+    for name in tasks.topics:  # what the stages say to each other
+        if name not in facts:
+            app.agent(app.topic(name, schema=RawSchema(), acks=False), name=f"between-stages.{name}")(
+                _deliver_to(tasks)
+            )
 
+
+def _declare_facts(app: Any, settings: Settings, tasks: Tasks) -> None:
     def topic(kind: str) -> Any:
         return app.topic(settings.topic(kind), schema=RawSchema(), acks=False)
 
@@ -59,13 +69,6 @@ def declare(app: Any, settings: Settings, tasks: Tasks) -> None:
     async def campaigns(batches: Batches) -> None:
         async for batch in batches:
             tasks.deliver(batch)
-
-    facts = {settings.topic(kind) for kind in INPUTS}
-    for name in tasks.topics:  # what the stages say to each other
-        if name not in facts:
-            app.agent(app.topic(name, schema=RawSchema(), acks=False), name=f"between-stages.{name}")(
-                _deliver_to(tasks)
-            )
 
 
 def _deliver_to(tasks: Tasks) -> Callable[[Batches], Coroutine[Any, Any, None]]:

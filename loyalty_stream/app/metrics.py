@@ -12,6 +12,8 @@ from prometheus_client.registry import Collector
 from loyalty_stream import __version__
 from loyalty_stream.app.allocation import AllocationSink
 from loyalty_stream.app.board_stage import BoardSink
+from loyalty_stream.app.counting_stage import StatisticsSink
+from loyalty_stream.app.counts_owner import NAME as COUNTS_OWNER
 from loyalty_stream.app.ledger_counts import Counts, CountSink
 from loyalty_stream.domain.facts import Fact
 from loyalty_stream.engine.log import Guarantee
@@ -24,7 +26,7 @@ _RECORDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000)
 TaskView = Callable[[], Mapping[tuple[str, int], PartitionTask]]
 
 
-class Metrics(CountSink, AllocationSink, BoardSink):
+class Metrics(CountSink, AllocationSink, BoardSink, StatisticsSink):
     """Observer of the engine and sink of the ledger's counts. `text` is what `/metrics` answers."""
 
     def __init__(self, guarantee: Guarantee, wall_ms: Callable[[], int]) -> None:
@@ -79,6 +81,19 @@ class Metrics(CountSink, AllocationSink, BoardSink):
             registry=r,
         )
         self._rewarded = Counter("loyalty_board_rewards", "Points that ranks were rewarded with", registry=r)
+        self._campaign = Gauge(
+            "loyalty_campaign",
+            "What was counted of a campaign so far, or of the whole programme, by measure; see docs/analytics.md",
+            ["scope", "measure"],
+            registry=r,
+        )
+        self._campaigns_of: dict[int, set[tuple[str, str]]] = {}
+        """By partition of their owner: the gauges that are shown."""
+        self._uncounted = Counter(
+            "loyalty_events_uncounted",
+            "Point events that could not be read and are in no campaign-stats; should stay 0",
+            registry=r,
+        )
         self._violations = Counter(
             "loyalty_invariant_violations",
             "Accounts that broke the law of conservation; must be 0",
@@ -164,6 +179,15 @@ class Metrics(CountSink, AllocationSink, BoardSink):
                 self._standings.labels(board, state).inc(count)
         self._rewarded.inc(points)
 
+    def uncounted(self, events: int) -> None:
+        self._uncounted.inc(events)
+
+    def counted(self, partition: int, scope: str, measures: Mapping[str, int]) -> None:
+        shown = self._campaigns_of.setdefault(partition, set())
+        for measure, value in measures.items():
+            shown.add((scope, measure))
+            self._campaign.labels(scope, measure).set(value)
+
     def violation(self) -> None:
         self._violations.inc()
 
@@ -190,6 +214,9 @@ class Metrics(CountSink, AllocationSink, BoardSink):
     def stopped(self, stage: str, partition: int) -> None:
         for metric in (self._restore_records, self._restore_seconds):
             metric.remove(stage, str(partition))
+        if stage == COUNTS_OWNER:
+            for labels in self._campaigns_of.pop(partition, ()):
+                self._campaign.remove(*labels)
 
 
 class _TaskCollector(Collector):

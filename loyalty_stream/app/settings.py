@@ -26,17 +26,30 @@ ALLOCATIONS = ("allocation-requests", "allocation-answers")
 """By which the ledger asks owners of limited things and hears from them; nobody else writes there."""
 
 
+STAGES = {
+    "ledger": ("ledger",),
+    "allocation": ("allocation",),
+    "leaderboards": ("boards", "leaderboards"),
+    "statistics": ("counting", "counts-owner"),
+}
+"""What `--stages` names, and the engine's stages of each."""
+_GROUP_OF_MEMBERS = ("ledger", "allocation")
+"""The stages whose offsets are those of the consumer group itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How a deployment is laid out."""
 
     bootstrap_servers: str = "127.0.0.1:9092"
     app_id: str = "loyalty-stream"
-    """Consumer group, and the stem of transactional ids and changelogs: never change it for a deployment."""
+    """Stem of consumer groups, transactional ids and changelogs: never change it for a deployment."""
     topic_prefix: str = ""
     """Put before the name of every topic, for several deployments on one cluster."""
     programme: Path = Path("programme.toml")
     clock: Clock = Clock.WALL
+    stages: tuple[str, ...] = tuple(STAGES)
+    """What of it this worker runs, names of `STAGES`."""
     guarantee: str = "auto"
     """`auto` asks the broker; `exactly_once` refuses to start without transactions; `effectively_once`."""
     instance_id: str = ""
@@ -56,6 +69,23 @@ class Settings:
     def topic(self, kind: str) -> str:
         """The name of a topic on the cluster."""
         return f"{self.topic_prefix}{kind}"
+
+    @property
+    def group_id(self) -> str:
+        """The consumer group that this worker is a member of.
+
+        Its members share out partitions, so all of them must run the same stages where stages read the same topic:
+        workers without the ledger are a group of their own.
+        """
+        return self.app_id if "ledger" in self.stages else f"{self.app_id}-{'.'.join(self.stages)}"
+
+    def offsets_of(self, stage: str) -> str:
+        """The group that a stage commits its offsets to, whichever worker runs it."""
+        return self.app_id if stage in _GROUP_OF_MEMBERS else f"{self.app_id}-{stage}"
+
+    def transactional_id(self, stage: str, partition: int) -> str:
+        """By which one owner of a stage's partition fences another, whichever group they are members of."""
+        return f"{self.app_id}-{stage}-{partition}"
 
     def changelog_of(self, stage: str) -> str:
         """The name of a stage's changelog."""

@@ -6,7 +6,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
-from loyalty_stream.app.settings import ALLOCATIONS, INPUTS, Settings
+from loyalty_stream.app.settings import ALLOCATIONS, INPUTS, STAGES, Settings
 
 _FOREVER = "-1"
 _DAY = str(86_400_000)
@@ -83,6 +83,9 @@ def plan(settings: Settings, partitions: int) -> list[TopicPlan]:
     plans += [
         TopicPlan(settings.changelog_of(stage), partitions, tables) for stage in ("boards", "leaderboards")
     ]
+    plans.append(TopicPlan(settings.topic("campaign-counts"), partitions, asked))
+    plans.append(TopicPlan(settings.topic("campaign-stats"), partitions, tables))
+    plans += [TopicPlan(settings.changelog_of(stage), partitions, tables) for stage in STAGES["statistics"]]
     plans.append(TopicPlan(settings.changelog, partitions, tables))
     plans.append(TopicPlan(settings.changelog_of("allocation"), partitions, tables))
     plans.append(TopicPlan(settings.told, partitions, tables))

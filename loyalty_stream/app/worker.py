@@ -17,6 +17,8 @@ from loyalty_stream.app import agents, guarantee, topics, web
 from loyalty_stream.app.allocation import AllocationStage
 from loyalty_stream.app.board_owner import LeaderboardStage
 from loyalty_stream.app.board_stage import BoardStage
+from loyalty_stream.app.counting_stage import CountingStage
+from loyalty_stream.app.counts_owner import CountsOwnerStage
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.metrics import Metrics
 from loyalty_stream.app.pseudonyms import ledger_stage
@@ -25,6 +27,7 @@ from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.broadcast import KafkaBroadcast
 from loyalty_stream.engine.kafka_log import KafkaLog, KafkaSettings
 from loyalty_stream.engine.log import Guarantee
+from loyalty_stream.engine.own_offsets import OwnOffsets
 from loyalty_stream.engine.stage import Stage
 from loyalty_stream.engine.task import TaskOptions
 from loyalty_stream.engine.tasks import Tasks
@@ -78,17 +81,18 @@ def build(
     app = _faust_app(settings, faust_directory)
     kafka = KafkaSettings(settings.bootstrap_servers, guaranteed, connection=settings.connection)
     metrics = Metrics(guaranteed, wall_ms)
-    stages: list[Stage] = [
-        ledger_stage(settings, rules, partitions, metrics),
-        AllocationStage(settings, rules, partitions, metrics),
-    ]
-    if rules.boards:
-        stages.append(BoardStage(settings, rules, partitions, metrics))
-        stages.append(LeaderboardStage(settings, rules, partitions, metrics))
-    group = FaustGroup(app, kafka)
+    stages = _stages(settings, rules, partitions, metrics)
+    members = FaustGroup(app, kafka)
+    own_offsets = {
+        stage.name: OwnOffsets(members, settings.offsets_of(stage.name), kafka)
+        for stage in stages
+        if settings.offsets_of(stage.name) != members.id
+    }
 
     def make_log(stage: Stage, partition: int) -> KafkaLog:
-        return KafkaLog(kafka, group, stage.name, partition, stage.inputs, stage.changelog, wall_ms)
+        group = own_offsets.get(stage.name, members)
+        transactional_id = settings.transactional_id(stage.name, partition)
+        return KafkaLog(kafka, group, transactional_id, partition, stage.inputs, stage.changelog, wall_ms)
 
     options = TaskOptions(
         batch_records=settings.batch_records,
@@ -120,8 +124,26 @@ def build(
         logger.info("stopping: each partition finishes its transaction")
         await tasks.revoke()
         await broadcast.stop()
+        for each in own_offsets.values():
+            await each.stop()
 
     return Worker(app, tasks, metrics, guaranteed)
+
+
+def _stages(settings: Settings, rules: Rules, partitions: int, metrics: Metrics) -> list[Stage]:
+    """The stages that the settings name."""
+    made: list[Stage] = []
+    if "ledger" in settings.stages:
+        made.append(ledger_stage(settings, rules, partitions, metrics))
+    if "allocation" in settings.stages:
+        made.append(AllocationStage(settings, rules, partitions, metrics))
+    if "leaderboards" in settings.stages and rules.boards:
+        made.append(BoardStage(settings, rules, partitions, metrics))
+        made.append(LeaderboardStage(settings, rules, partitions, metrics))
+    if "statistics" in settings.stages:
+        made.append(CountingStage(settings, rules, partitions, metrics))
+        made.append(CountsOwnerStage(settings, rules, metrics))
+    return made
 
 
 def run(settings: Settings, rules: Rules, *, logging_config: dict[str, Any]) -> int:
@@ -205,7 +227,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 def _faust_app(settings: Settings, directory: Path) -> Any:
     return faust.App(
-        settings.app_id,
+        settings.group_id,
         broker=f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}",
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -7,7 +7,7 @@ import typer
 
 from loyalty_stream import __version__
 from loyalty_stream.app.mendable import MendableError
-from loyalty_stream.cli import analysis, boards, data, draws, operate, reports, time_machine, worker
+from loyalty_stream.cli import analysis, boards, data, draws, operate, reports, stats, time_machine, worker
 
 _EPILOG: Final = (
     "Exit status: 0 done; 1 what was checked does not hold, or what ran broke down; "
@@ -29,6 +29,7 @@ operate.declare(app)
 draws.declare(app)
 boards.declare(app)
 data.declare(app)
+stats.declare(app)
 analysis.declare(app)
 time_machine.declare(app)
 reports.declare(app)

@@ -9,7 +9,7 @@ import typer
 from msgspec.structs import replace
 
 from loyalty_stream.app.mendable import MendableError
-from loyalty_stream.app.settings import Settings
+from loyalty_stream.app.settings import STAGES, Settings
 from loyalty_stream.domain.coupons import Secret
 from loyalty_stream.domain.rules import Rules
 
@@ -79,6 +79,16 @@ def settings_of(
         connection={} if connection is None else read_connection(connection),
         **more,
     )
+
+
+def stages_of(text: str) -> tuple[str, ...]:
+    """The stages that a comma-separated text names, in their own order. Raises OptionError where it names another."""
+    named = {name.strip() for name in text.split(",") if name.strip()}
+    if unknown := sorted(named - set(STAGES)):
+        raise OptionError(f"--stages: {', '.join(unknown)}: no such stage; there are {', '.join(STAGES)}")
+    if not named:
+        raise OptionError(f"--stages: names none of {', '.join(STAGES)}")
+    return tuple(name for name in STAGES if name in named)
 
 
 def with_coupon_secret(rules: Rules, file: Path | None) -> Rules:

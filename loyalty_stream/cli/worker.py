@@ -19,6 +19,7 @@ from loyalty_stream.cli.options import (
     ProgrammeFile,
     TopicPrefix,
     settings_of,
+    stages_of,
     with_coupon_secret,
 )
 from loyalty_stream.engine.task import Clock
@@ -46,6 +47,14 @@ def worker(
             help="What moves time on: events alone, as to replay a past year, or the wall clock too.",
         ),
     ] = DEFAULTS.clock,
+    stages: Annotated[
+        str,
+        typer.Option(
+            envvar="LOYALTY_STAGES",
+            help="What this worker runs, by commas: ledger, allocation, leaderboards, statistics. All "
+            "workers with the ledger must name the same; the others can be processes of their own.",
+        ),
+    ] = ",".join(DEFAULTS.stages),
     guarantee: Annotated[
         GuaranteeWanted,
         typer.Option(
@@ -121,6 +130,7 @@ def worker(
         connection,
         programme=programme,
         clock=clock,
+        stages=stages_of(stages),
         guarantee=guarantee,
         instance_id=instance_id,
         web_host=web_host,

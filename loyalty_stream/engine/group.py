@@ -8,7 +8,9 @@ class Group(Protocol):
     """The group as this worker's member sees it. Awaits are bounded and raise LogError."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The group that the offsets are committed to."""
+        ...
 
     async def confirm_membership(self) -> None:
         """Ask the coordinator whether this member still belongs to the group; raises FencedError if not.

@@ -49,7 +49,7 @@ class KafkaLog:
         self,
         settings: KafkaSettings,
         group: Group,
-        stage: str,
+        transactional_id: str,
         partition: int,
         inputs: Sequence[str],
         changelog: str,
@@ -61,7 +61,7 @@ class KafkaLog:
         self._inputs = tuple(inputs)
         self._changelog = changelog
         self._wall_ms = wall_ms
-        self._transactional_id = f"{group.id}-{stage}-{partition}"
+        self._transactional_id = transactional_id
         self._producer: AIOKafkaProducer | None = None
         self._kept: deque[Batch] = deque()
         self._unread: deque[Batch] = deque()
@@ -79,7 +79,9 @@ class KafkaLog:
     # -- the transport's side ---------------------------------------------------------------------------
 
     def deliver(self, batch: Batch) -> None:
-        """Take over a fetched batch."""
+        """Take over a fetched batch, unless it is committed: another stage that reads the topic may be behind."""
+        if batch.position <= self._applied.get(batch.topic, 0) and batch.records:
+            return
         self._kept.append(batch)
         self._unread.append(batch)
         self._delivered[batch.topic] = batch.position
@@ -89,6 +91,10 @@ class KafkaLog:
         """Whether more of the topic may be fetched."""
         at_hand = self._delivered.get(topic, 0) - self._applied.get(topic, self._delivered.get(topic, 0))
         return at_hand < self._settings.at_hand_records
+
+    async def starts(self) -> Mapping[str, int]:
+        """The committed offsets by topic; one without is to be read from its beginning."""
+        return await self._group.committed(self._inputs, self._partition)
 
     # -- the task's side --------------------------------------------------------------------------------
 

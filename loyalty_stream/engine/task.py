@@ -316,7 +316,6 @@ class PartitionTask:
         if wall <= self._processor.time or not self._inbox.read_to(await self._log.end_offsets()):
             return
         self._processor.advance(wall)
-        self._busy = True
         if self._has_changes() or wall - self._stored_time >= IDLE_TIME_MS:
             await self._commit(0, monotonic())
 

@@ -44,8 +44,12 @@ class Tasks:
         """The group has given us an assignment (it may be empty)."""
         self.sources: set[tuple[str, int]] = set()
         """Topic and partition of everything that is read."""
-        self._stages = {topic: stage for stage in stages for topic in stage.inputs}
-        """By input topic: each is read by one stage."""
+        self._stages = tuple(stages)
+        self._readers: dict[str, list[Stage]] = {}
+        """By input topic. What several stages read is fetched once; each commits its own offsets."""
+        for stage in stages:
+            for topic in stage.inputs:
+                self._readers.setdefault(topic, []).append(stage)
         self._make_log = make_log
         self._options = options
         self._observer = observer
@@ -60,7 +64,7 @@ class Tasks:
         self.epoch += 1
         given = set(partitions)
         self._ends.clear()
-        for stage in dict.fromkeys(self._stages.values()):
+        for stage in self._stages:
             for partition in sorted({p for topic, p in given if topic in stage.inputs}):
                 missing = [topic for topic in stage.inputs if (topic, partition) not in given]
                 if missing:
@@ -99,15 +103,35 @@ class Tasks:
     # -- what the transport brings ----------------------------------------------------------------------
 
     def deliver(self, batch: Batch) -> None:
-        """Hand a batch to its task; one of an older assignment is dropped, the new one reads it again."""
+        """Hand a batch to its tasks; one of an older assignment is dropped, the new one reads it again."""
         if batch.epoch != self.epoch:
             return
-        self._running[self._stages[batch.topic].name, batch.partition].log.deliver(batch)
+        for running in self._reading(batch.topic, batch.partition):
+            running.log.deliver(batch)
 
     def has_room(self, topic: str, partition: int) -> bool:
-        """Whether the task of this partition wants more of this topic."""
-        running = self._running.get((self._stages[topic].name, partition))
-        return running is not None and running.log.has_room(topic)
+        """Whether the tasks of this partition that read this topic all want more of it."""
+        reading = self._reading(topic, partition)
+        return bool(reading) and all(running.log.has_room(topic) for running in reading)
+
+    async def starts(self) -> Mapping[tuple[str, int], int | None]:
+        """From where each topic and partition is to be read; None: from its beginning. Raises LogError.
+
+        Of several readers the one that is furthest behind decides; the others drop what they have applied.
+        """
+        starts: dict[tuple[str, int], int | None] = {}
+        for running in list(self._running.values()):
+            committed = await running.log.starts()
+            for topic in running.task.stage.inputs:
+                where = (topic, running.task.partition)
+                offset = committed.get(topic)
+                known = starts.get(where, offset)
+                starts[where] = None if offset is None or known is None else min(offset, known)
+        return starts
+
+    def _reading(self, topic: str, partition: int) -> list[_Running]:
+        found = [self._running.get((stage.name, partition)) for stage in self._readers[topic]]
+        return [running for running in found if running is not None]
 
     async def wait_for_room(self, seconds: float) -> None:
         """Wait a little: some task is about to commit."""
@@ -127,7 +151,7 @@ class Tasks:
     @property
     def topics(self) -> Sequence[str]:
         """Everything that any stage reads."""
-        return tuple(self._stages)
+        return tuple(self._readers)
 
     @property
     def ready(self) -> bool:

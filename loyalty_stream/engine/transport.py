@@ -113,17 +113,17 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 )
         return batches
 
-    async def align(self, partitions: set[TopicPartition]) -> bool:
-        """Read on from the committed offsets, from the beginning where there are none; False: try again."""
-        aligned: bool = await self.call_thread(self._align, self._ensure_consumer(), partitions)
+    async def align(self, starts: Mapping[tuple[str, int], int | None]) -> bool:
+        """Read on from these offsets, from the beginning where there is none; False: try again."""
+        aligned: bool = await self.call_thread(self._align, self._ensure_consumer(), starts)
         return aligned
 
-    async def _align(self, consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> bool:
-        for tp in partitions:
+    async def _align(self, consumer: AIOKafkaConsumer, starts: Mapping[tuple[str, int], int | None]) -> bool:
+        for (topic, partition), offset in starts.items():
+            tp = TopicPartition(topic, partition)
             try:
-                offset = await consumer.committed(tp)
                 if tp not in consumer.assignment():
-                    return False  # revoked while we asked: there will be a new assignment to align
+                    return False  # revoked meanwhile: there will be a new assignment to align
                 if offset is not None:
                     consumer.seek(tp, offset)
                 elif not await consumer.seek_to_beginning(tp):
@@ -194,8 +194,12 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     async def _align(self, tasks: Tasks) -> int:
         """The epoch for which positions are the committed offsets now; -1: none, after a pause."""
         epoch = tasks.epoch
-        if await self._thread.align(self._partitions(tasks)):
-            return epoch
+        try:
+            starts = await tasks.starts()
+            if tasks.epoch == epoch and await self._thread.align(starts):
+                return epoch
+        except LogError as error:
+            logger.warning("aligning: %s; trying again", error)
         await asyncio.sleep(POLL_SECONDS)
         return -1
 

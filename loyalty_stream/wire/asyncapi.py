@@ -8,6 +8,7 @@ from typing import Final
 from loyalty_stream.domain.events import EVENT_TYPE, SOURCE
 from loyalty_stream.domain.notifications import NOTIFICATION
 from loyalty_stream.domain.standings import CHANGED, CLOSED
+from loyalty_stream.domain.statistics import COUNTED
 from loyalty_stream.wire.allocations import INTERNAL
 from loyalty_stream.wire.dead_letter import PREFIX
 from loyalty_stream.wire.json_schema import GENERATED, ID, Schema
@@ -17,9 +18,11 @@ from loyalty_stream.wire.topics import ACCEPTED, TOPIC_OF_TYPE, type_name
 POINT_EVENTS: Final = "points-events"
 NOTIFICATIONS: Final = "notifications"
 LEADERBOARDS: Final = "leaderboards"
+CAMPAIGN_STATS: Final = "campaign-stats"
 DEAD_LETTERS: Final = "dead-letters"
 CONTRACT_VERSION: Final = "1.0.0"
 """Of the events, not of the package: the first number rises when a reader of today would break."""
+_COUNTED_KEY: Final[Schema] = {"type": "string", "pattern": "^(programme|campaign:.+)@(total|[^@]+)$"}
 _JSON_SCHEMA: Final = "application/schema+json;version=draft-2020-12"
 
 
@@ -27,6 +30,7 @@ def document() -> Schema:
     """The document, as plain values."""
     incoming = {topic: [type_name(fact) for fact in facts] for topic, facts in ACCEPTED.items()}
     outgoing = list(EVENT_TYPE.values())
+    counted = list(COUNTED)
     channels = {topic: _channel(topic, names) for topic, names in incoming.items()}
     return {
         "asyncapi": "3.0.0",
@@ -42,6 +46,7 @@ def document() -> Schema:
             POINT_EVENTS: _channel(POINT_EVENTS, outgoing),
             NOTIFICATIONS: _channel(NOTIFICATIONS, [NOTIFICATION]),
             LEADERBOARDS: _channel(LEADERBOARDS, [CHANGED, CLOSED]),
+            CAMPAIGN_STATS: _channel(CAMPAIGN_STATS, counted),
             DEAD_LETTERS: _channel(DEAD_LETTERS, ["dead-letter"]),
             **{topic: _internal_channel(topic, list(kinds)) for topic, kinds in INTERNAL.items()},
         },
@@ -50,6 +55,7 @@ def document() -> Schema:
             f"send-{POINT_EVENTS}": _operation("send", POINT_EVENTS),
             f"send-{NOTIFICATIONS}": _operation("send", NOTIFICATIONS),
             f"send-{LEADERBOARDS}": _operation("send", LEADERBOARDS),
+            f"send-{CAMPAIGN_STATS}": _operation("send", CAMPAIGN_STATS),
             f"send-{DEAD_LETTERS}": _operation("send", DEAD_LETTERS),
             **{
                 f"{action}-{topic}": _operation(action, topic)
@@ -63,6 +69,7 @@ def document() -> Schema:
                 **{name: _message(name, "out") for name in outgoing},
                 NOTIFICATION: _message(NOTIFICATION, "out"),
                 **{name: _standings(name) for name in (CHANGED, CLOSED)},
+                **{name: _message(name, "out", _COUNTED_KEY) for name in counted},
                 "dead-letter": _dead_letter(),
                 **{name: _message(name, "internal") for kinds in INTERNAL.values() for name in kinds},
             }
@@ -83,11 +90,11 @@ def _operation(action: str, topic: str) -> Schema:
     return {"action": action, "channel": {"$ref": f"#/channels/{topic}"}}
 
 
-def _message(name: str, direction: str) -> Schema:
+def _message(name: str, direction: str, key: Schema = ID) -> Schema:
     return {
         "name": name,
         "payload": {"schemaFormat": _JSON_SCHEMA, "schema": {"$ref": f"./{direction}/{name}.json"}},
-        "bindings": {"kafka": {"key": ID}},
+        "bindings": {"kafka": {"key": key}},
     }
 
 

@@ -10,6 +10,7 @@ from msgspec import NODEFAULT, UNSET
 from msgspec.inspect import (
     BoolType,
     DateTimeType,
+    DictType,
     Field,
     IntType,
     LiteralType,
@@ -30,6 +31,7 @@ from loyalty_stream.domain.facts import ID_PATTERN, Answer, Fact
 from loyalty_stream.domain.notifications import NOTIFICATION, Notification, NotificationData
 from loyalty_stream.domain.owner_requests import OwnerRequest
 from loyalty_stream.domain.standings import Standings, StandingsData
+from loyalty_stream.domain.statistics import Counted
 from loyalty_stream.wire.topics import type_name
 
 Schema: TypeAlias = "dict[str, JsonSchemaValue]"
@@ -96,20 +98,31 @@ def point_event_schema(data: type[PointEventData]) -> Schema:
 
 def notification_schema() -> Schema:
     """The whole CloudEvent of a notification; readers must take fields and kinds that they don't know."""
-    declared = type_info(Notification)
+    return _of_ours(Notification, NOTIFICATION, NotificationData)
+
+
+def counted_schema(event: type[Counted]) -> Schema:
+    """The whole CloudEvent of a record of `campaign-stats`; readers must take fields that they don't know."""
+    declared = type_info(event)
+    assert isinstance(declared, StructType)
+    return _of_ours(event, str(declared.tag), event.__annotations__["data"])
+
+
+def _of_ours(event: type[Notification | Counted], name: str, data: type) -> Schema:
+    declared = type_info(event)
     assert isinstance(declared, StructType)
     shape = _object(declared)
     properties = shape["properties"]
     assert isinstance(properties, dict)
-    for name, value in (("specversion", "1.0"), ("type", NOTIFICATION), ("source", SOURCE)):
-        properties[name] = {"const": value}
+    for key, value in (("specversion", "1.0"), ("type", name), ("source", SOURCE)):
+        properties[key] = {"const": value}
     properties["subject"] = ID
     return {
         "$schema": DIALECT,
-        "$id": f"urn:{SOURCE}:out:{NOTIFICATION}",
+        "$id": f"urn:{SOURCE}:out:{name}",
         "$comment": GENERATED,
-        "title": NOTIFICATION,
-        "description": _first_line(NotificationData),
+        "title": name,
+        "description": _first_line(data),
         **shape,
         "required": sorted(properties),
     }
@@ -160,7 +173,7 @@ def _first_line(documented: type) -> str:
     return (documented.__doc__ or "").strip().split("\n")[0]
 
 
-def _schema(declared: Type) -> Schema:  # noqa: PLR0911 - one for each kind of type
+def _schema(declared: Type) -> Schema:  # noqa: C901, PLR0911, PLR0912 - one for each kind of type
     match declared:
         case Metadata(type=inner, extra=extra):
             return _noted(inner, extra or {})
@@ -182,6 +195,8 @@ def _schema(declared: Type) -> Schema:  # noqa: PLR0911 - one for each kind of t
             return _bounded("string", minLength=declared.min_length, maxLength=declared.max_length)
         case IntType():
             return _bounded("integer", minimum=declared.ge, maximum=declared.le)
+        case DictType():
+            return {"type": "object", "additionalProperties": _schema(declared.value_type)}
         case RawType():
             return {"type": "object"}
         case BoolType():

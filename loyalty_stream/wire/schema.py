@@ -8,10 +8,12 @@ import json
 from loyalty_stream.domain.events import EVENT_TYPE
 from loyalty_stream.domain.notifications import NOTIFICATION
 from loyalty_stream.domain.standings import CHANGED, CLOSED
+from loyalty_stream.domain.statistics import COUNTED
 from loyalty_stream.wire import asyncapi
 from loyalty_stream.wire.allocations import INTERNAL
 from loyalty_stream.wire.json_schema import (
     Schema,
+    counted_schema,
     fact_schema,
     internal_schema,
     notification_schema,
@@ -30,4 +32,5 @@ def files() -> dict[str, str]:
     for kinds in INTERNAL.values():
         schemas |= {f"internal/{name}.json": internal_schema(kind) for name, kind in kinds.items()}
     schemas |= {f"out/{name}.json": standings_schema(name) for name in (CHANGED, CLOSED)}
+    schemas |= {f"out/{name}.json": counted_schema(event) for name, event in COUNTED.items()}
     return {path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for path, schema in schemas.items()}

@@ -24,7 +24,7 @@ from worker_process import HERE, WITHIN_S, Worker
 
 from loyalty_stream.app import topics
 from loyalty_stream.app.local_broker.loopback import free_port
-from loyalty_stream.app.settings import INPUTS, Settings
+from loyalty_stream.app.settings import INPUTS, STAGES, Settings
 
 PARTITIONS = 4
 
@@ -109,6 +109,7 @@ class Deployment:
         programme: Path = HERE / "programme.toml",
         clock: str = "events",
         batch_records: int = 2_000,
+        stages: Sequence[str] = tuple(STAGES),
     ) -> Worker:
         """Start a worker. A fault is a signal's name, a transaction and a step (`injected_worker.STEPS`) of a stage, else the ledger."""
         port = free_port()
@@ -122,6 +123,7 @@ class Deployment:
             "batch_records": batch_records,
             "programme": str(programme),
             "clock": clock,
+            "stages": tuple(stages),
         }
         given = {
             "settings": settings,

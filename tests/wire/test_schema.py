@@ -56,6 +56,7 @@ def test_asyncapi_has_every_topic_and_every_reference_leads_somewhere():
         "points-events",
         "notifications",
         "leaderboards",
+        "campaign-stats",
         "dead-letters",
     }
     for name, topic in TOPIC_OF_TYPE.items():
