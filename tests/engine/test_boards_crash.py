@@ -126,16 +126,20 @@ def test_stopped_at_every_single_step_each_period_is_closed_once_and_right(
         check(BoardsWorld(RULES, 2, story).run(seed, {stop}))
 
 
-def test_a_partition_without_customers_passes_by_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partition_without_customers_passes_by_the_wall_clock_wherever_all_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Read to its end counts as past: so a month is closed although most partitions are idle."""
     wall = given.ms("2026-03-02 00:00")
     by_wall = replace(two_stages.OPTIONS, clock=Clock.WALL, wall_ms=lambda: wall)
     monkeypatch.setattr(two_stages, "OPTIONS", by_wall)
     story = [sent(given.order_paid("o-1", "2026-02-03 10:00", 5_000, subject="c-1"))]
-    world = BoardsWorld(RULES, 4, story).run(1)
-    assert [key for key, _ in world.finals()] == ["daily/2026-02-03", "monthly/2026-02"]
-    (paid,) = [event for event in world.events() if event.data.cause.id.startswith("board:")]
-    assert (paid.subject, paid.data.points) == ("c-1", 1_000)
+    steps = BoardsWorld(RULES, 2, story).run(1).steps.total()
+    for stop in range(steps + 1):  # 0: none
+        world = BoardsWorld(RULES, 2, story).run(1, {stop})
+        assert [key for key, _ in world.finals()] == ["daily/2026-02-03", "monthly/2026-02"], stop
+        (paid,) = [event for event in world.events() if event.data.cause.id.startswith("board:")]
+        assert (paid.subject, paid.data.points) == ("c-1", 1_000)
 
 
 def test_a_month_stays_open_while_one_partition_is_behind() -> None:
