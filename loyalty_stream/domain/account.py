@@ -302,6 +302,15 @@ class Account(Struct, array_like=True, gc=False):
     reviews: dict[bytes, Review] = field(default_factory=dict)
     """Those that were granted points and not removed, by their business key (`reviews`)."""
 
+    # What is known of how it is stored, so that most of it need not be worked out again
+    packed_lots: bytes = b""
+    """The records of the first `lots_packed` lots (`lot_records`)."""
+    lots_packed: int = 0
+    filed: tuple[str, int, int] = ("", 0, -1)
+    """The cause remembered last: its stem, its time in ms and its place in its bucket."""
+    first_placed: tuple[str, int] = ("", 0)
+    """A `first_order` and what is stored for it."""
+
     def __eq__(self, other: object) -> bool:
         """Whether both are the same account, however far its orders are packed."""
         if not isinstance(other, Account):

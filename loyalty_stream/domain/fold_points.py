@@ -41,7 +41,7 @@ def granted(account: Account, data: PointGranted, at: int) -> None:
     else:
         lot = Lot(data.grant_id, points, at, expires_at)
         account.available += points
-    lots.insert(account.lots, lot)
+    lots.insert(account, lot)
     if data.campaign_id is None and data.note is not None and isinstance(data.note, ReviewNote):
         key = identity.business_key("review", data.note.review_id)
         account.reviews[key] = Review(data.grant_id, points, at)
@@ -93,7 +93,7 @@ def _was_active(account: Account, all_expire_at: datetime | None, at: int) -> No
         until = account.idle_until = calendar.date_to_ms(all_expire_at)
         for lot in account.lots:
             lot.expires_at = max(lot.expires_at, until)
-        lots.sort(account.lots)
+        lots.sort(account)
     if account.idle_until and at > account.active_at:
         account.active_at = at
 
@@ -101,7 +101,7 @@ def _was_active(account: Account, all_expire_at: datetime | None, at: int) -> No
 def held(account: Account, data: PointHeld) -> None:
     """Points are reserved in their lots."""
     for part in data.grants:
-        lots.move(account.lots, part.grant_id, free=-part.points, held=part.points)
+        lots.move(account, part.grant_id, free=-part.points, held=part.points)
     taken = [(part.grant_id, part.points) for part in data.grants]
     due_at = NEVER if data.due_at is None else calendar.to_ms(data.due_at)
     account.holds[data.hold_id] = Hold(data.points, due_at, "open", taken, order_id=data.order_id or "")
@@ -113,7 +113,7 @@ def released(account: Account, data: PointReleased) -> None:
     """Reserved points are free again."""
     hold = account.holds[data.hold_id]
     for part in data.grants:
-        lots.move(account.lots, part.grant_id, free=part.points, held=-part.points)
+        lots.move(account, part.grant_id, free=part.points, held=-part.points)
     account.held -= data.points
     account.available += data.points
     match data.reason:
@@ -140,9 +140,9 @@ def redeemed(account: Account, data: PointRedeemed, at: int) -> None:
         lot = account.lots[lots.find(account.lots, part.grant_id)]
         spent.append(Spent(part.grant_id, part.points, lot.earned_at, lot.expires_at))
         if was_held:
-            lots.move(account.lots, part.grant_id, free=0, held=-part.points)
+            lots.move(account, part.grant_id, free=0, held=-part.points)
         else:
-            lots.move(account.lots, part.grant_id, free=-part.points, held=0)
+            lots.move(account, part.grant_id, free=-part.points, held=0)
     if was_held:
         account.held -= data.points
     else:
@@ -168,10 +168,10 @@ def revoked(account: Account, data: PointRevoked, at: int) -> None:
         remember(account, identity.business_key(ADJUSTMENT, data.command_id), at)
     for part in data.grants:
         if account.lots[lots.find(account.lots, part.grant_id)].pending:
-            lots.move(account.lots, part.grant_id, pending=-part.points)
+            lots.move(account, part.grant_id, pending=-part.points)
             account.pending -= part.points
         else:
-            lots.move(account.lots, part.grant_id, free=-part.points)
+            lots.move(account, part.grant_id, free=-part.points)
             account.available -= part.points
     account.revoked += data.points
     account.debt += data.owed
@@ -195,6 +195,7 @@ def activated(account: Account, data: PointActivated) -> None:
     """Pending points of a lot are free from now on."""
     lot = account.lots[lots.find(account.lots, data.grant_id)]
     lot.points, lot.pending, lot.available_at = data.points, 0, 0
+    lots.changed(account)
     account.pending -= data.points
     account.available += data.points
 
@@ -204,7 +205,7 @@ def restored(account: Account, data: PointRestored) -> None:
     order = None if data.order_id is None else orders.find(account, data.order_id)
     for part in data.grants:
         expires_at = NEVER if part.expires_at is None else calendar.to_ms(part.expires_at)
-        _restore_lot(account.lots, part.grant_id, part.points, calendar.to_ms(part.earned_at), expires_at)
+        _restore_lot(account, part.grant_id, part.points, calendar.to_ms(part.earned_at), expires_at)
         if order is not None:
             _count_restored(order.spent, part.grant_id, part.points)
     account.available += data.points
@@ -213,16 +214,17 @@ def restored(account: Account, data: PointRestored) -> None:
         orders.save(account, order)
 
 
-def _restore_lot(owned: list[Lot], grant_id: str, points: int, earned_at: int, expires_at: int) -> None:
-    for place, lot in enumerate(owned):
+def _restore_lot(account: Account, grant_id: str, points: int, earned_at: int, expires_at: int) -> None:
+    for place, lot in enumerate(account.lots):
         if lot.grant_id == grant_id:
-            del owned[place]  # its date may have moved
+            del account.lots[place]  # its date may have moved
+            lots.changed(account)
             lot.points += points
             lot.expires_at = expires_at
             break
     else:
         lot = Lot(grant_id, points, earned_at, expires_at)
-    lots.insert(owned, lot)
+    lots.insert(account, lot)
 
 
 def _count_restored(spent: list[Spent], grant_id: str, points: int) -> None:
@@ -237,10 +239,10 @@ def _count_restored(spent: list[Spent], grant_id: str, points: int) -> None:
 def expired(account: Account, data: PointExpired) -> None:
     """What was free or pending of a lot is gone."""
     if account.lots[lots.find(account.lots, data.grant_id)].pending:
-        lots.move(account.lots, data.grant_id, pending=-data.points)
+        lots.move(account, data.grant_id, pending=-data.points)
         account.pending -= data.points
     else:
-        lots.move(account.lots, data.grant_id, free=-data.points)
+        lots.move(account, data.grant_id, free=-data.points)
         account.available -= data.points
     account.expired += data.points
 

@@ -34,7 +34,9 @@ _WRITTEN_OUT: Final = 4
 _POINTS_WIDTHS: Final = (1, 2, 3, 8)
 _MORE_WIDTHS: Final = (0, 2, 4, 8)
 _AVAILABLE_NEVER: Final = 64
-_NUMBERS: Final = ("0", "1", "2")
+_NUMBERS: Final = {".0": 0, ".1": 1 << 2, ".2": 2 << 2}
+"""What follows the stem in most ids, and its bits in the flags."""
+_NUMBERED: Final = 3 << 2
 _DAY: Final = 96
 """Quarters of an hour."""
 _FROM_QUARTERS: Final = 365 * _DAY - 48
@@ -50,15 +52,19 @@ _MOST_BYTE: Final = 255
 _MOST_PLACE: Final = 254
 """255 says in the records of orders that there is none."""
 
-Values = tuple[str, int, int, int, int, int, int]
-"""Grant id, points, earned_at, expires_at, held or restored, pending, available_at."""
+Values = tuple[str, int, int, int, int, int, int, bytes]
+"""Grant id, points, earned_at, expires_at, held or restored, pending, available_at, and the record itself."""
 
 
-def pack_lots(account: Account, lots: list[Lot]) -> bytes:
-    """Records of lots, end to end; each lot keeps its own for the next time."""
-    parts: list[bytes] = []
-    group = -1
-    for lot in lots:
+def pack_lots(account: Account) -> bytes:
+    """Records of the account's lots, end to end; mostly only those of new lots at the end are made."""
+    lots = account.lots
+    done = account.lots_packed
+    if done == len(lots):
+        return account.packed_lots if done else b""
+    parts: list[bytes] = [account.packed_lots] if done else []
+    group = lots[done - 1].earned_at // KEY_BUCKET_MS if done else -1
+    for lot in lots[done:] if done else lots:
         bucket = lot.earned_at // KEY_BUCKET_MS
         if bucket != group:
             parts.append(_head_of(bucket))
@@ -71,7 +77,9 @@ def pack_lots(account: Account, lots: list[Lot]) -> bytes:
             )  # fmt: skip
             force_setattr(lot, "packed", packed)
         parts.append(packed)
-    return b"".join(parts)
+    records = account.packed_lots = b"".join(parts)
+    account.lots_packed = len(lots)
+    return records
 
 
 def pack_spent(account: Account, spent: list[Spent]) -> bytes:
@@ -95,12 +103,14 @@ def pack_spent(account: Account, spent: list[Spent]) -> bytes:
 
 def unpack_lots(account: Account, records: bytes) -> list[Lot]:
     """The lots of such records of the account."""
-    return [Lot(*values) for values in _unpack(account, records)]
+    lots = [Lot(*values) for values in _unpack(account, records)]
+    account.packed_lots, account.lots_packed = records, len(lots)
+    return lots
 
 
 def unpack_spent(account: Account, records: bytes) -> list[Spent]:
     """The spent points of such records, likewise."""
-    return [Spent(*values[:5]) for values in _unpack(account, records)]
+    return [Spent(*values[:5], values[7]) for values in _unpack(account, records)]
 
 
 def pack_reviews(account: Account, reviews: dict[bytes, Review]) -> list[bytes]:
@@ -158,6 +168,8 @@ def forget_records(account: Account) -> None:
     """Have every lot and what holds have spent packed anew: causes that the records point to will be gone."""
     for lot in account.lots:
         lot.packed = b""
+    account.lots_packed = 0
+    account.filed, account.first_placed = ("", 0, -1), ("", 0)
     for hold in account.holds.values():
         hold.packed = b""
     for review in account.reviews.values():
@@ -172,6 +184,10 @@ def forget_records(account: Account) -> None:
 def place_of_cause(account: Account, stem: str, at: int) -> int:
     """Which of its bucket's causes has this stem and happened at this second (ms `at`); -1: none that fits a byte."""
     bucket = at // KEY_BUCKET_MS
+    filed = account.filed
+    if filed[0] == stem and filed[1] == at and len(stem) == _STEM:  # mostly it is the one remembered last
+        place = filed[2]
+        return place if place <= _MOST_PLACE and 0 <= bucket <= _MOST_BYTE else -1
     place = place_of_stem(account, bucket, stem)
     if place < 0:
         return -1
@@ -218,61 +234,72 @@ def _record(
     account: Account, grant_id: str, points: int, earned_at: int, expires_at: int,
     held: int, pending: int, available_at: int,
 ) -> bytes:  # fmt: skip
-    number = grant_id[_STEM + 1 :]
-    flags = odd = 0
+    flags = _NUMBERS.get(grant_id[_STEM:], _NUMBERED)
+    odd = number = 0
     place = -1
-    if grant_id[_STEM : _STEM + 1] == "." and number.isdecimal() and number.isascii():
+    if flags != _NUMBERED or (number := _number_of(grant_id)) > 0:
         place = place_of_cause(account, grant_id[:_STEM], earned_at)
-    if place >= 0 and number in _NUMBERS:
-        flags = int(number) << 2
-        body = bytes((place,))
-    elif place >= 0 and number == str(int(number)) and int(number) <= _MOST_BYTE:
-        flags = 3 << 2
-        body = bytes((place, int(number)))
-    else:
+    ms = earned_at % 1000
+    if not account.midnight:
+        account.midnight = _midnight(earned_at // QUARTER_MS, expires_at)
+    code, date = _expiry(account.midnight, earned_at // QUARTER_MS, expires_at)
+    flags |= code
+    if place >= 0 and not (ms or number or held or pending or available_at) and 0 <= points < 1 << 16:
+        if points < 1 << 8:
+            return bytes((flags, place, points)) + date
+        return bytes((flags | 1, place, points >> 8, points & 255)) + date
+    if place < 0:
+        flags &= ~_NUMBERED
         odd = _WRITTEN_OUT
         named = grant_id.encode()
         body = len(named).to_bytes(2, "big") + named + earned_at.to_bytes(8, "big", signed=True)
-    if not odd and earned_at % 1000:
-        odd = _MS
-        body += (earned_at % 1000).to_bytes(2, "big")
-    if 0 <= points < 1 << 8:
-        body += points.to_bytes(1, "big")
-    elif 0 <= points < 1 << 16:
-        flags |= 1
-        body += points.to_bytes(2, "big")
-    elif 0 <= points < 1 << 24:
-        flags |= 2
-        body += points.to_bytes(3, "big")
     else:
-        flags |= 3
-        body += points.to_bytes(8, "big", signed=True)
-    code, date = _expiry(account, earned_at, expires_at)
-    flags |= code << 4
-    body += date
+        body = bytes((place, number)) if number else bytes((place,))
+        if ms:
+            odd = _MS
+            body += ms.to_bytes(2, "big")
+    width = 0 if 0 <= points < 1 << 8 else 1 if 0 <= points < 1 << 16 else 2 if 0 <= points < 1 << 24 else 3
+    body += points.to_bytes(_POINTS_WIDTHS[width], "big", signed=width == 3) + date
     if held or pending or available_at:
         odd |= _MORE
         body += _more(held, pending, available_at)
-    return bytes((flags | _ODD, odd)) + body if odd else bytes((flags,)) + body
+    return bytes((flags | width | _ODD, odd)) + body if odd else bytes((flags | width,)) + body
 
 
-def _expiry(account: Account, earned_at: int, expires_at: int) -> tuple[int, bytes]:
-    """The code for the flags and the bytes of it. The first expiry that begins a day shows when days begin."""
+def _number_of(grant_id: str) -> int:
+    """The number of the grant's event, where it is from 3 to 255 and follows the stem as it should; else 0."""
+    text = grant_id[_STEM + 1 :]
+    if grant_id[_STEM : _STEM + 1] != "." or len(text) > 3 or not (text.isdecimal() and text.isascii()):
+        return 0
+    number = int(text)
+    return number if number <= _MOST_BYTE and text == str(number) else 0
+
+
+def _midnight(earned: int, expires_at: int) -> int:
+    """When days begin, read off the first expiry some twelve months after its grant; 0: this one does not tell."""
+    quarter = expires_at // QUARTER_MS
+    if expires_at % QUARTER_MS or not 0 <= quarter - earned - _FROM_QUARTERS <= _MOST_BYTE:
+        return 0
+    return quarter % _DAY + 1
+
+
+@lru_cache(maxsize=1 << 10)
+def _expiry(midnight: int, earned: int, expires_at: int) -> tuple[int, bytes]:
+    """The flags for the date and the bytes of it; `earned` in quarters. Kept: many grants of a quarter share them."""
     if expires_at == NEVER:
-        return _EXPIRY_QUARTERS, _NEVER_QUARTER.to_bytes(3, "big")
-    quarter, earned = expires_at // QUARTER_MS, earned_at // QUARTER_MS
+        return _EXPIRY_QUARTERS << 4, _NEVER_QUARTER.to_bytes(3, "big")
+    quarter = expires_at // QUARTER_MS
     if expires_at % QUARTER_MS or not 0 <= quarter < _NO_QUARTER:
-        return _EXPIRY_QUARTERS, _NO_QUARTER.to_bytes(3, "big") + expires_at.to_bytes(8, "big", signed=True)
+        date = _NO_QUARTER.to_bytes(3, "big") + expires_at.to_bytes(8, "big", signed=True)
+        return _EXPIRY_QUARTERS << 4, date
     after = quarter - earned - _FROM_QUARTERS
     if not 0 <= after <= _MOST_BYTE:
-        return _EXPIRY_QUARTERS, quarter.to_bytes(3, "big")
-    if not account.midnight:
-        account.midnight = quarter % _DAY + 1
-    midnight = account.midnight - 1
+        return _EXPIRY_QUARTERS << 4, quarter.to_bytes(3, "big")
+    midnight -= 1
     if quarter % _DAY == midnight:
         days = (quarter - midnight) // _DAY - (earned - midnight) // _DAY
         if days in (366, 367):
-            return _EXPIRY_MIDNIGHT + days - 366, b""
+            return (_EXPIRY_MIDNIGHT + days - 366) << 4, b""
     return 0, after.to_bytes(1, "big")
 
 
@@ -296,6 +323,7 @@ def _unpack(account: Account, records: bytes) -> list[Values]:  # noqa: C901, PL
     bucket, causes, stems = 0, b"", ""
     at, end = 0, len(records)
     while at < end:
+        begins = at
         flags = records[at]
         at += 1
         if flags & _GROUP:
@@ -359,7 +387,9 @@ def _unpack(account: Account, records: bytes) -> list[Values]:  # noqa: C901, PL
             held, pending, available_at = amounts
             if codes & _AVAILABLE_NEVER:
                 available_at = NEVER
-        found.append((grant_id, points, earned_at, expires_at, held, pending, available_at))
+        found.append(
+            (grant_id, points, earned_at, expires_at, held, pending, available_at, records[begins:at])
+        )
     if at != end:
         raise LookupError("the records of lots end within one")
     return found

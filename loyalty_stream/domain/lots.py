@@ -1,30 +1,39 @@
 """The lots of an account: kept in spending order, taken from in spending order.
 
-Knows of no event: `evolve` moves the points, deciders ask what would be taken.
+Knows of no event: `evolve` moves the points, deciders ask what would be taken. Whatever changes a lot does it here
+or says so with `changed`, because an account keeps how its lots are stored (`lot_records`).
 """
 
 from bisect import bisect_right
 from collections.abc import Collection
 
-from loyalty_stream.domain.account import Lot
+from loyalty_stream.domain.account import Account, Lot
 from loyalty_stream.domain.events import Taken
 
 
-def insert(lots: list[Lot], lot: Lot) -> None:
+def insert(account: Account, lot: Lot) -> None:
     """Put the lot at its place in spending order: expires first, earned first, by grant id."""
+    lots = account.lots
     if lots:
         last = lots[-1]  # most lots come in the order of their dates: these two comparisons tell
         if last.expires_at > lot.expires_at or (
             last.expires_at == lot.expires_at and last.earned_at >= lot.earned_at
         ):
             lots.insert(bisect_right(lots, _spending_order(lot), key=_spending_order), lot)
+            changed(account)
             return
     lots.append(lot)
 
 
-def sort(lots: list[Lot]) -> None:
+def changed(account: Account) -> None:
+    """Lots have changed other than by one more at the end: how they are stored is to be put together anew."""
+    account.lots_packed = 0
+
+
+def sort(account: Account) -> None:
     """Put the lots back in spending order after their dates have changed."""
-    lots.sort(key=_spending_order)
+    account.lots.sort(key=_spending_order)
+    changed(account)
 
 
 def find(lots: list[Lot], grant_id: str) -> int:
@@ -37,8 +46,9 @@ def find(lots: list[Lot], grant_id: str) -> int:
     )
 
 
-def move(lots: list[Lot], grant_id: str, *, free: int = 0, held: int = 0, pending: int = 0) -> None:
+def move(account: Account, grant_id: str, *, free: int = 0, held: int = 0, pending: int = 0) -> None:
     """Change what is free, held and pending of a lot; one with nothing left is gone."""
+    lots = account.lots
     place = find(lots, grant_id)
     lot = lots[place]
     lot.points += free
@@ -51,6 +61,7 @@ def move(lots: list[Lot], grant_id: str, *, free: int = 0, held: int = 0, pendin
         )
     if lot.points == 0 and lot.held == 0 and lot.pending == 0:
         del lots[place]
+    changed(account)
 
 
 def in_spending_order(lots: list[Lot], points: int, now: int) -> tuple[Taken, ...]:

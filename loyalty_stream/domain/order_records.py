@@ -33,93 +33,100 @@ _FIRST: Final = 4
 _REST: Final = 8
 _SPENT: Final = 16
 _WIDTHS: Final = (2, 3, 4, 6)
-_CODES: Final = {2: 0, 3: 1, 4: 2, 6: 3}
 _HEAD: Final = 2 + identity.KEY_BYTES
 _FEW: Final = 3
 """Most lines that the flags count."""
 _MANY: Final = 3
 """Terms that the flags do not count."""
-_KINDS: Final = ("purchase", "threshold", "first_purchase")
+_KIND_NAMES: Final = ("purchase", "threshold", "first_purchase")
+_KINDS: Final = {name: code for code, name in enumerate(_KIND_NAMES)}
 _ROUNDINGS: Final[tuple[Rounding, ...]] = ("floor", "half_up", "ceil")
+_ROUNDING_CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(_ROUNDINGS)}
+_SUFFIXES: Final = {f".{number}": number for number in range(16)}
 _FIXED: Final = 3
 """In a term in place of a rounding: the points are not worked out but in it."""
 _MOST_TERMS: Final = 256
 _MOST_GRANTS: Final = 255
 _NO_CAUSE: Final = 255
 _LINE_IDS: Final = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
-_PACKED_FIELDS: Final = frozenset(
-    ("stem", "paid_at", "lines", "earned", "spent", "completed", "cancelled", "first", "key")
-)
-_OTHER_FIELDS: Final = tuple(
-    [place for place, name in enumerate(Order.__struct_fields__) if name not in _PACKED_FIELDS]
-)
+_BYTE: Final = tuple([bytes((value,)) for value in range(256)])
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Order).decode
 
 
-def pack(account: Account, order: Order) -> bytes:  # noqa: C901, PLR0912 - one for each part of the layout
+def pack(account: Account, order: Order) -> bytes:
     """The record of an order, its terms filed in the account."""
-    lines = order.lines
-    nets = [line.net for line in lines]
-    plain = len(lines) < 1 << 16 and min(nets, default=0) >= 0 and max(nets, default=0) < 1 << 48
-    for place, line in enumerate(lines):
-        if line.refunded or line.line_id != (_LINE_IDS[place] if place < 9 else str(place + 1)):
-            plain = False
-            break
     place = lot_records.place_of_cause(account, order.stem, order.paid_at)
-    terms = _terms(account, order)
-    flags = state = 0
-    head = order.key + bytes((place if place >= 0 else _NO_CAUSE,))
+    flags, head = _pack_lines(order.lines)
+    plain = flags >= 0
     if not plain:
-        head += b"\0\0"
-    else:
-        if 0 < len(lines) <= _FEW:
-            flags |= len(lines)
-        else:
-            head += len(lines).to_bytes(2, "big")
-        most = max(nets, default=0)
-        width = 2 if most < 1 << 16 else 3 if most < 1 << 24 else 4 if most < 1 << 32 else 6
-        flags |= _CODES[width] << 2
-        for net in nets:
-            head += net.to_bytes(width, "big")
+        flags = 0
+    head = order.key + _BYTE[place if place >= 0 else _NO_CAUSE] + head
+    terms = _terms(account, order)
     if terms is not None:
-        flags |= min(len(terms), _MANY) << 4
-        head += terms if len(terms) < _MANY else bytes((len(terms),)) + terms
-    if place >= 0 and order.paid_at % 1000:
+        granted = len(terms)
+        flags |= min(granted, _MANY) << 4
+        head += terms if granted < _MANY else _BYTE[granted] + terms
+    ms = order.paid_at % 1000
+    if ms and place >= 0:
         flags |= _MS
-        head += (order.paid_at % 1000).to_bytes(2, "big")
-    if order.completed:
-        state |= _COMPLETED
+        head += ms.to_bytes(2, "big")
+    state = _COMPLETED if order.completed else 0
     if order.cancelled:
         state |= _CANCELLED
     if order.first:
         state |= _FIRST
     tail = b""
-    values = msgspec.structs.astuple(order)
-    if not plain or terms is None or place < 0 or any(values[other] for other in _OTHER_FIELDS):
+    if not plain or terms is None or place < 0 or order.campaigns:
         state |= _REST
-        rest = msgspec.structs.replace(
-            order,
-            stem="" if place >= 0 else order.stem,
-            paid_at=0 if place >= 0 else order.paid_at,
-            lines=[] if plain else lines,
-            earned=[] if terms is not None else order.earned,
-            spent=[],
-            completed=False,
-            cancelled=False,
-            first=False,
-            key=b"",
-        )
-        encoded = _encode(rest)
-        tail += len(encoded).to_bytes(3, "big") + encoded
+        tail = _pack_rest(order, named=place < 0, lines=not plain, earned=terms is None)
     if order.spent:
         state |= _SPENT
         spent = lot_records.pack_spent(account, order.spent)
         tail += len(spent).to_bytes(2, "big") + spent
     if state:
-        return bytes((flags | _STATE,)) + head + bytes((state,)) + tail
-    return bytes((flags,)) + head
+        return _BYTE[flags | _STATE] + head + _BYTE[state] + tail
+    return _BYTE[flags] + head
+
+
+def _pack_lines(lines: list[Line]) -> tuple[int, bytes]:
+    """The flags and the bytes that stand for the lines; -1 and two zeros where they have to be kept as they are."""
+    count = len(lines)
+    most = 0
+    for place, line in enumerate(lines):
+        net = line.net
+        if line.refunded or net < 0 or line.line_id != (_LINE_IDS[place] if place < 9 else str(place + 1)):
+            return -1, b"\0\0"
+        most = max(most, net)
+    if count >= 1 << 16 or most >= 1 << 48:
+        return -1, b"\0\0"
+    code = 0 if most < 1 << 16 else 1 if most < 1 << 24 else 2 if most < 1 << 32 else 3
+    if count == 1 and code == 0:
+        return 1, most.to_bytes(2, "big")
+    width = _WIDTHS[code]
+    nets = b"".join([line.net.to_bytes(width, "big") for line in lines])
+    if 0 < count <= _FEW:
+        return count | code << 2, nets
+    return code << 2, count.to_bytes(2, "big") + nets
+
+
+def _pack_rest(order: Order, *, named: bool, lines: bool, earned: bool) -> bytes:
+    """The order without what its record holds: of its cause, its lines and its grants, what is told to be kept."""
+    rest = msgspec.structs.replace(
+        order,
+        stem=order.stem if named else "",
+        paid_at=order.paid_at if named else 0,
+        lines=order.lines if lines else [],
+        earned=order.earned if earned else [],
+        spent=[],
+        completed=False,
+        cancelled=False,
+        first=False,
+        key=b"",
+    )
+    encoded = _encode(rest)
+    return len(encoded).to_bytes(3, "big") + encoded
 
 
 def place_of(blob: bytes, key: bytes) -> int:
@@ -227,48 +234,68 @@ def _terms(account: Account, order: Order) -> bytes | None:
         return b""
     if len(earned) > _MOST_GRANTS:
         return None
-    numbers: list[int] = []
+    filed = account.terms
+    numbers = b""
     for each in earned:
         term = _term(each, order)
         if term is None:
             return None
-        if term not in account.terms:
-            if len(account.terms) >= _MOST_TERMS:
+        try:
+            number = filed.index(term)
+        except ValueError:
+            number = len(filed)
+            if number >= _MOST_TERMS:
                 return None
-            account.terms.append(term)
-        numbers.append(account.terms.index(term))
-    return bytes(numbers)
+            filed.append(term)
+        numbers += _BYTE[number]
+    return numbers
 
 
-def _term(earned: Earned, order: Order) -> Term | None:
+def _term(earned: Earned, order: Order) -> Term | None:  # noqa: PLR0911 - one for each form
     """What makes the grant of the order's lines, and can be the same for many: None where they do not tell it."""
-    grant_id, stem = earned.grant_id, order.stem
-    number = grant_id[len(stem) + 1 :]
-    named = grant_id.startswith(stem) and number.isdecimal() and grant_id == f"{stem}.{int(number)}"
-    if not named or earned.revoked or earned.gross or earned.earned_at:
+    if earned.revoked or earned.gross or earned.earned_at:
         return None
-    kind = _KINDS.index(earned.kind) if earned.kind in _KINDS else earned.kind
+    number = _number(earned.grant_id, order.stem)
+    if number < 0:
+        return None
+    kind = earned.kind
+    coded: int | str = _KINDS.get(kind, kind)
     scope: Term = (earned.scope,) if earned.scope else ()
-    if earned.exact is None:
+    exact = earned.exact
+    if exact is None:
         if earned.rounding:
             return None
         steps = tuple([amount for step in earned.steps for amount in step])
         if not steps and not scope:
-            return (int(number), kind, _FIXED, earned.points)
-        return (int(number), kind, _FIXED, earned.points, steps, *scope)
-    numerator, denominator = earned.exact
+            return (number, coded, _FIXED, earned.points)
+        return (number, coded, _FIXED, earned.points, steps, *scope)
+    numerator, denominator = exact
     base = _base(order, earned.scope)
+    rounding = _ROUNDING_CODES.get(earned.rounding, _FIXED)
     if (
         earned.steps
         or base <= 0
         or numerator % base
-        or earned.rounding not in _ROUNDINGS
-        or rounded(numerator, denominator, earned.rounding) != earned.points
+        or rounding == _FIXED
+        or rounded(numerator, denominator, _ROUNDINGS[rounding]) != earned.points
     ):
         return None
-    return (
-        int(number), kind, _ROUNDINGS.index(earned.rounding), numerator // base, denominator, *scope
-    )  # fmt: skip
+    if not scope:
+        return (number, coded, rounding, numerator // base, denominator)
+    return (number, coded, rounding, numerator // base, denominator, *scope)
+
+
+def _number(grant_id: str, stem: str) -> int:
+    """Which of the events of the order's cause granted it; -1: its id does not tell."""
+    if not grant_id.startswith(stem):
+        return -1
+    suffix = grant_id[len(stem) :]
+    number = _SUFFIXES.get(suffix, -1)
+    if number < 0 and suffix[:1] == "." and suffix[1:].isdecimal():
+        number = int(suffix[1:])
+        if suffix != f".{number}":
+            return -1
+    return number
 
 
 def _earned(term: Term, order: Order) -> Earned:
@@ -280,7 +307,7 @@ def _earned(term: Term, order: Order) -> Earned:
     assert isinstance(rounding, int)
     assert isinstance(first, int)
     assert isinstance(scope, tuple)
-    grant_id, name = f"{order.stem}.{number}", kind if isinstance(kind, str) else _KINDS[kind]
+    grant_id, name = f"{order.stem}.{number}", kind if isinstance(kind, str) else _KIND_NAMES[kind]
     if rounding == _FIXED:
         assert isinstance(second, tuple)
         steps = tuple([(second[place], second[place + 1]) for place in range(0, len(second), 2)])

@@ -99,7 +99,17 @@ def earned_of(order: Order, grant_id: str) -> Earned | None:
 
 
 _HOW_IT_IS_PACKED = [
-    Account.__struct_fields__.index(name) for name in ("orders", "terms", "midnight", "unpacked")
+    Account.__struct_fields__.index(name)
+    for name in (
+        "orders",
+        "terms",
+        "midnight",
+        "unpacked",
+        "packed_lots",
+        "lots_packed",
+        "filed",
+        "first_placed",
+    )
 ]
 
 

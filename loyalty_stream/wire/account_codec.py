@@ -45,7 +45,8 @@ _PLACES: Final[Mapping[str, int]] = {name: place for place, name in enumerate(Ac
 _TOLD_ANEW: Final = (
     "available", "pending", "held", "debt", "granted", "redeemed", "expired", "revoked", "restored",
     "registered_at", "first_order", "lots", "holds", "causes", "keys", "orders", "unpacked", "prefix", "terms",
-    "midnight", "daily", "streaks", "reviews",
+    "midnight", "daily", "streaks", "reviews", "packed_lots", "lots_packed", "filed",
+    "first_placed",
 )  # fmt: skip
 """The fields that `encode` writes first, in its own way. All others follow as they are: first those that most
 accounts have, then the rest in its order, whose empty end is left out."""
@@ -112,7 +113,7 @@ def encode(account: Account) -> bytes:
     """The account in the current format; packs its orders, which is no change of it."""
     if account.unpacked:
         orders.pack(account)
-    lots = lot_records.pack_lots(account, account.lots)
+    lots = lot_records.pack_lots(account)
     holds = (
         {name: _stored_hold(account, hold) for name, hold in account.holds.items()} if account.holds else {}
     )
@@ -206,9 +207,13 @@ def _first_order(account: Account) -> int | str:
     stem = account.first_order
     if not stem:
         return 0
+    placed = account.first_placed
+    if placed[0] == stem:
+        return placed[1]
     for bucket in account.causes:
         place = lot_records.place_of_stem(account, bucket, stem)
         if place >= 0:
+            account.first_placed = (stem, bucket << 8 | place)
             return bucket << 8 | place
     return _WRITTEN_OUT + stem
 
@@ -218,6 +223,10 @@ def _remembered(account: Account) -> list[int | bytes]:
     found: list[int | bytes] = []
     causes, keys, packed = account.causes, account.keys, account.orders
     before = 0
+    if len(causes) == 1:  # mostly: an account of less than sixteen weeks
+        for bucket, filed in causes.items():
+            if keys.keys() | packed.keys() <= {bucket}:
+                return [bucket, filed, keys.get(bucket, b""), packed.get(bucket, b"")]
     for bucket in (
         sorted(causes) if causes.keys() >= keys.keys() | packed.keys() else sorted({*causes, *keys, *packed})
     ):

@@ -27,14 +27,13 @@ def upcast(fields: list[object]) -> list[object]:
     warned, segments, referred_by = fields[19:22]
     available, pending, held, debt, granted, redeemed, expired, revoked, restored = sums
     off = granted - (available + pending + held + redeemed + expired + revoked - restored)
-    bare = Account()
-    owned = [Lot(*lot) for lot in cast("list[list[Any]]", lots)]
+    bare = Account(lots=[Lot(*lot) for lot in cast("list[list[Any]]", lots)])
     first = _stem(cast("str", first_order)) if first_order else ""
     return [
         [available, redeemed, expired, revoked, restored, held, pending, debt, off],
         registered_at,
         f"!{first}" if first else 0,
-        lot_records.pack_lots(bare, owned),
+        lot_records.pack_lots(bare),
         {name: _hold(hold) for name, hold in cast("dict[str, list[Any]]", holds).items()},
         _remembered(
             cast("dict[int, bytes]", keys), _orders(bare, cast("dict[str, list[int]]", orders), first)

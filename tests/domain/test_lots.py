@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty_stream.domain import lots
-from loyalty_stream.domain.account import NEVER, Lot
+from loyalty_stream.domain.account import NEVER, Account, Lot
 from loyalty_stream.domain.events import Taken
 
 LOTS = st.lists(
@@ -25,10 +25,10 @@ def spending_order(lot: Lot) -> tuple[int, int, str]:
 
 @given(LOTS)
 def test_lots_stand_in_spending_order_however_they_come(some):
-    kept: list[Lot] = []
+    account = Account()
     for lot in some:
-        lots.insert(kept, lot)
-    assert kept == sorted(some, key=spending_order)
+        lots.insert(account, lot)
+    assert account.lots == sorted(some, key=spending_order)
 
 
 @given(LOTS, st.integers(0, 100), st.sampled_from([5, 10, 15, 20]))
@@ -64,16 +64,16 @@ def test_the_order_in_which_points_are_spent(points, now, taken):
 
 
 def test_a_lot_with_nothing_free_and_nothing_held_is_gone():
-    kept = [Lot("a", 10, 0, 100), Lot("b", 10, 0, 200)]
-    lots.move(kept, "a", free=-10, held=10)
-    assert kept[0] == Lot("a", 0, 0, 100, held=10)
-    lots.move(kept, "a", free=0, held=-10)
-    assert kept == [Lot("b", 10, 0, 200)]
+    account = Account(lots=[Lot("a", 10, 0, 100), Lot("b", 10, 0, 200)])
+    lots.move(account, "a", free=-10, held=10)
+    assert account.lots[0] == Lot("a", 0, 0, 100, held=10)
+    lots.move(account, "a", free=0, held=-10)
+    assert account.lots == [Lot("b", 10, 0, 200)]
 
 
 def test_an_event_of_another_history_is_refused():
-    kept = [Lot("a", 10, 0, 100)]
+    account = Account(lots=[Lot("a", 10, 0, 100)])
     with pytest.raises(LookupError, match="no lot of grant b is left"):
-        lots.move(kept, "b", free=-1, held=0)
+        lots.move(account, "b", free=-1, held=0)
     with pytest.raises(ValueError, match="lot a would have -1 points free"):
-        lots.move(kept, "a", free=-11, held=0)
+        lots.move(account, "a", free=-11, held=0)
