@@ -15,6 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # Modules that run for every record and define no msgspec struct: a struct is compiled already.
 MODULES = (
+    "app/account_table.py",
+    "app/admission.py",
+    "app/ledger.py",
     "domain/activities.py",
     "domain/calendar.py",
     "domain/campaign_awards.py",
@@ -30,6 +33,7 @@ MODULES = (
     "domain/grants.py",
     "domain/holds.py",
     "domain/identity.py",
+    "domain/journal.py",
     "domain/limits.py",
     "domain/lot_records.py",
     "domain/lots.py",
@@ -49,8 +53,11 @@ MODULES = (
     "domain/tiers.py",
     "domain/waiting.py",
     "engine/inbox.py",
+    "engine/table.py",
     "engine/timers.py",
     "wire/account_codec.py",
+    "wire/decode.py",
+    "wire/instants.py",
     "wire/partitioning.py",
 )
 

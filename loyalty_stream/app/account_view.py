@@ -20,7 +20,7 @@ from loyalty_stream.app.sealed_letters import identity_of
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.topics import partition_counts
 from loyalty_stream.domain import orders
-from loyalty_stream.domain.account import NEVER, Account
+from loyalty_stream.domain.account import ACCOUNT_FIELDS, NEVER, Account
 from loyalty_stream.domain.events import PointEvent
 from loyalty_stream.wire import point_events
 from loyalty_stream.wire.partitioning import partition_of
@@ -69,8 +69,9 @@ async def look_up(settings: Settings, customer: str) -> AccountView | None:
 def as_json(view: AccountView) -> str:
     """The account and all its events as one JSON object; instants of the account are ms since 1970."""
     account = view.account
-    fields: dict[str, Any] = {name: getattr(account, name) for name in account.__struct_fields__}
-    del fields["keys"]  # digests: of no use to a reader
+    fields: dict[str, Any] = {name: getattr(account, name) for name in ACCOUNT_FIELDS}
+    for name in ("keys", "packed_lots", "lots_packed", "filed", "first_placed"):
+        del fields[name]  # digests, and how it is stored: of no use to a reader
     for name in ("lots", "holds", "orders", "waiting", "asked", "redemptions"):
         fields[name] = _by_name(fields[name])
     body = {"customer": view.customer, "partition": view.partition, "account": fields, "events": view.events}

@@ -16,7 +16,7 @@ from loyalty_stream.app.account_table import EntryCodec
 from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.read_log import LogReader, log_reader
 from loyalty_stream.app.settings import Settings
-from loyalty_stream.domain.account import Account, imbalance
+from loyalty_stream.domain.account import ACCOUNT_FIELDS, Account, imbalance
 from loyalty_stream.domain.events import Balance, PointEvent
 from loyalty_stream.domain.evolve import fold
 from loyalty_stream.engine.log import Guarantee
@@ -238,7 +238,7 @@ def difference(folded: Account | None, table: Account) -> str:
     if table == Account():
         return "there are events, and the changelog has no account"
     parts = []
-    for name in Account.__struct_fields__:
+    for name in ACCOUNT_FIELDS:
         of_events, of_table = getattr(folded, name), getattr(table, name)
         if of_events != of_table:
             parts.append(

@@ -1,11 +1,14 @@
 """The state of one customer's account: nothing but the fold of its point events.
 
 Only `evolve` may change an account. Every instant here is an integer of milliseconds since 1970 (UTC), every
-day a count of local days since 1970-01-01. The structs are array-like, so that a stored account holds no
-field names; `wire.account_codec` writes and reads them. New fields go to the end, with a default.
+day a count of local days since 1970-01-01. `wire.account_codec` stores them without names, so new fields go to
+the end, with a default. The account itself is no struct: compiled, its fields are reached without a look-up.
 """
 
-from msgspec import Struct, field
+from dataclasses import dataclass, field, fields
+from typing import Final
+
+from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from loyalty_stream.domain.notes import Purpose
@@ -227,7 +230,8 @@ class Redeemed(Struct, array_like=True, gc=False):
     """By which stock was asked for; empty: unlimited."""
 
 
-class Account(Struct, array_like=True, gc=False):
+@dataclass(eq=False)
+class Account:
     """One customer. `available`, `pending`, `held` and `debt` are sums over lots and holds, kept as they change."""
 
     available: int = 0
@@ -320,6 +324,9 @@ class Account(Struct, array_like=True, gc=False):
         return orders.comparable(self) == orders.comparable(other)
 
     __hash__ = None  # type: ignore[assignment]  # as of every struct that can change
+
+
+ACCOUNT_FIELDS: Final = tuple([each.name for each in fields(Account)])
 
 
 def imbalance(account: Account) -> int:

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from typing import Final, assert_never
 
 from loyalty_stream.domain import calendar, fold_campaigns, fold_rewards, identity, lot_records, orders
-from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Line, Order, Waiting
+from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, NEVER, Account, Line, Order, Waiting
 from loyalty_stream.domain.events import TierChanged
 from loyalty_stream.domain.notes import (
     ActivityNote,
@@ -156,7 +156,7 @@ _KEPT_WHEN_ERASED: Final = frozenset({"granted", "redeemed", "expired", "revoked
 def _erase(account: Account, note: ErasedNote, at: int) -> None:
     """Whatever else an account ever comes to remember is emptied by this, too."""
     empty = Account()
-    for name in account.__struct_fields__:
+    for name in ACCOUNT_FIELDS:
         if name not in _KEPT_WHEN_ERASED:
             setattr(account, name, getattr(empty, name))
     account.erased_at = at

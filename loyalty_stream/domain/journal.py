@@ -5,7 +5,6 @@ Deciders read `journal.account` and call `journal.record`; they change nothing e
 
 from datetime import datetime
 
-from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from loyalty_stream.domain import calendar, identity
@@ -23,24 +22,32 @@ from loyalty_stream.domain.evolve import evolve
 from loyalty_stream.domain.notes import Note
 
 
-class Journal(Struct, gc=False):
+class Journal:
     """The events of one cause, in order. `at` is the cause's own time, `now` the latest seen, both in ms."""
 
-    account: Account
-    subject: str
-    cause: Cause
-    time: datetime
-    at: int
-    now: int
-    key: bytes
-    """What the account remembers of the cause; empty for a cause of our own."""
-    stem: str
-    """What the ids of the events begin with."""
-    earlier: int
-    """How many events the cause had made before, where it is taken up again."""
-    events: list[PointEvent]
-    note: Note | None = None
-    kind: str = ""
+    __slots__ = (
+        "account", "at", "cause", "earlier", "events", "key", "kind", "note", "now", "stem", "subject", "time"
+    )  # fmt: skip
+
+    def __init__(
+        self, account: Account, subject: str, cause: Cause, time: datetime, at: int, now: int,
+        key: bytes, stem: str, earlier: int,
+    ) -> None:  # fmt: skip
+        self.account = account
+        self.subject = subject
+        self.cause = cause
+        self.time = time
+        self.at = at
+        self.now = now
+        self.key = key
+        """What the account remembers of the cause; empty for a cause of our own."""
+        self.stem = stem
+        """What the ids of the events begin with."""
+        self.earlier = earlier
+        """How many events the cause had made before, where it is taken up again."""
+        self.events: list[PointEvent] = []
+        self.note: Note | None = None
+        self.kind = ""
 
     def next_id(self) -> str:
         """The id that the next recorded event will have; a grant is named by the event that granted it."""
@@ -96,7 +103,7 @@ def open_journal(
 ) -> Journal:
     """Open the journal of a cause; `digest` is the cause's (see `identity`)."""
     key = b"" if cause.source == SOURCE else identity.key_of(digest)
-    return Journal(account, subject, cause, time, at, now, key, identity.text_of(digest), earlier, [])
+    return Journal(account, subject, cause, time, at, now, key, identity.text_of(digest), earlier)
 
 
 def open_due(account: Account, subject: str, cause_id: str, due: int) -> Journal:

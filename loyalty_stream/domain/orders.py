@@ -7,10 +7,8 @@ because most are never looked at again, and those that were added or changed sin
 
 from collections.abc import Iterator
 
-from msgspec.structs import astuple
-
 from loyalty_stream.domain import identity, order_records
-from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Earned, Order
+from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Earned, Order
 
 
 def find(account: Account, order_id: str) -> Order | None:
@@ -84,10 +82,7 @@ def forget_before(account: Account, before: int) -> None:
 
 def comparable(account: Account) -> list[object]:
     """Everything that makes an account what it is, with its orders unpacked: not how far or how it is packed."""
-    values: list[object] = [*astuple(account), _all(account)]
-    for place in _HOW_IT_IS_PACKED:
-        values[place] = None
-    return values
+    return [*[getattr(account, name) for name in _WHAT_IT_IS], _all(account)]
 
 
 def earned_of(order: Order, grant_id: str) -> Earned | None:
@@ -98,19 +93,10 @@ def earned_of(order: Order, grant_id: str) -> Earned | None:
     return None
 
 
-_HOW_IT_IS_PACKED = [
-    Account.__struct_fields__.index(name)
-    for name in (
-        "orders",
-        "terms",
-        "midnight",
-        "unpacked",
-        "packed_lots",
-        "lots_packed",
-        "filed",
-        "first_placed",
-    )
-]
+_HOW_IT_IS_PACKED = frozenset(
+    ("orders", "terms", "midnight", "unpacked", "packed_lots", "lots_packed", "filed", "first_placed")
+)
+_WHAT_IT_IS = [name for name in ACCOUNT_FIELDS if name not in _HOW_IT_IS_PACKED]
 
 
 def _all(account: Account) -> list[Order]:

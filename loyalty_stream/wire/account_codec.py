@@ -8,16 +8,15 @@ already (`domain.orders`), lots and what was spent of them are `lot_records`, in
 """
 
 from collections.abc import Callable, Mapping
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, Final, TypeAlias, get_type_hints
 
 import msgspec
-from msgspec import Struct
-from msgspec.structs import astuple, force_setattr
+from msgspec.structs import force_setattr
 
 from loyalty_stream.domain import account as shapes
 from loyalty_stream.domain import lot_records, orders
-from loyalty_stream.domain.account import Account, Hold, imbalance
+from loyalty_stream.domain.account import ACCOUNT_FIELDS, Account, Hold, imbalance
 from loyalty_stream.wire import account_v1
 
 VERSION: Final = 2
@@ -41,7 +40,6 @@ _WRITTEN_OUT: Final = "!"
 _COUNTERS: Final[Mapping[str, str]] = {"review": "r", "share": "s", "points": "p"}
 _COUNTER_NAMES: Final[Mapping[str, str]] = {short: name for name, short in _COUNTERS.items()}
 
-_PLACES: Final[Mapping[str, int]] = {name: place for place, name in enumerate(Account.__struct_fields__)}
 _TOLD_ANEW: Final = (
     "available", "pending", "held", "debt", "granted", "redeemed", "expired", "revoked", "restored",
     "registered_at", "first_order", "lots", "holds", "causes", "keys", "orders", "unpacked", "prefix", "terms",
@@ -51,21 +49,11 @@ _TOLD_ANEW: Final = (
 """The fields that `encode` writes first, in its own way. All others follow as they are: first those that most
 accounts have, then the rest in its order, whose empty end is left out."""
 _COMMON: Final = ("tier_spend", "tier_points", "surveys")
-_AS_THEY_ARE: Final = _COMMON + tuple([name for name in _PLACES if name not in _TOLD_ANEW + _COMMON])
-_OTHERS: Final = tuple([_PLACES[name] for name in _AS_THEY_ARE])
-_common_of: Final = itemgetter(*_OTHERS[: len(_COMMON)])
-_rare_of: Final = itemgetter(*_OTHERS[len(_COMMON) :])
+_AS_THEY_ARE: Final = _COMMON + tuple([name for name in ACCOUNT_FIELDS if name not in _TOLD_ANEW + _COMMON])
+_common_of: Final = attrgetter(*_COMMON)
+_rare_of: Final = attrgetter(*_AS_THEY_ARE[len(_COMMON) :])
 _HINTS: Final = get_type_hints(Account, vars(shapes))
-_HOLD_HINTS: Final = get_type_hints(Hold, vars(shapes))
-_HOLD_OTHERS: Final = tuple([name for name in Hold.__struct_fields__[6:] if name != "packed"])
-
-
-def _default(kind: type[Struct], name: str) -> Any:
-    found = next(each for each in msgspec.structs.fields(kind) if each.name == name)
-    if found.default_factory is not msgspec.NODEFAULT:
-        return msgspec.field(default_factory=found.default_factory)
-    return found.default
-
+_EMPTY: Final = Account()
 
 _StoredHold: Any = msgspec.defstruct(
     "StoredHold",
@@ -76,7 +64,6 @@ _StoredHold: Any = msgspec.defstruct(
         ("spent", bytes, b""),
         ("taken", list[tuple[str, int]], []),
         ("order_id", str, ""),
-        *[(name, _HOLD_HINTS[name], _default(Hold, name)) for name in _HOLD_OTHERS],
     ],
     array_like=True,
 )
@@ -97,7 +84,7 @@ _StoredAccount: Any = msgspec.defstruct(
         ("daily", list[int | str], []),
         ("streaks", list[int], []),
         ("reviews", list[bytes], []),
-        *[(name, _HINTS[name], _default(Account, name)) for name in _AS_THEY_ARE],
+        *[(name, _HINTS[name], getattr(_EMPTY, name)) for name in _AS_THEY_ARE],
     ],
     array_like=True,
 )
@@ -117,7 +104,6 @@ def encode(account: Account) -> bytes:
     holds = (
         {name: _stored_hold(account, hold) for name, hold in account.holds.items()} if account.holds else {}
     )
-    values = astuple(account)
     stored: Stored = [
         _sums(account),
         _short(account.registered_at),
@@ -132,8 +118,8 @@ def encode(account: Account) -> bytes:
         _streaks(account.streaks) if account.streaks else (),
         lot_records.pack_reviews(account, account.reviews) if account.reviews else (),
     ]
-    stored += _common_of(values)
-    rare = _rare_of(values)
+    stored += _common_of(account)
+    rare = _rare_of(account)
     if any(rare):
         stored += rare
     return _HEAD + _encode(_without_empty_end(stored))
@@ -153,8 +139,8 @@ def decode(value: bytes) -> Account:
 
 def _account(stored: Any) -> Account:
     account = Account()
-    for place, value in zip(_OTHERS, astuple(stored)[_FIRST_OTHER:], strict=True):
-        setattr(account, _NAMES[place], value)
+    for name in _AS_THEY_ARE:
+        setattr(account, name, getattr(stored, name))
     _take_sums(account, stored.sums)
     account.registered_at = _long(stored.registered_at)
     account.prefix, account.terms, account.midnight = stored.prefix, stored.terms, stored.midnight
@@ -174,10 +160,6 @@ def _account(stored: Any) -> Account:
     if stored.reviews:
         account.reviews = lot_records.unpack_reviews(account, *stored.reviews)
     return account
-
-
-_NAMES: Final = Account.__struct_fields__
-_FIRST_OTHER: Final = len(_StoredAccount.__struct_fields__) - len(_OTHERS)
 
 
 # -- the parts: each one and, under it, the way back ----------------------------------------------------------
@@ -307,7 +289,6 @@ def _stored_hold(account: Account, hold: Hold) -> msgspec.Raw:
     spent = lot_records.pack_spent(account, hold.spent) if hold.spent else b""
     state = _STATE_NUMBERS.get(hold.state, hold.state)
     stored: Stored = [hold.points, _short(hold.due_at), state, spent, hold.taken, hold.order_id]
-    stored += [getattr(hold, name) for name in _HOLD_OTHERS]
     packed = _encode(_without_empty_end(stored))
     force_setattr(hold, "packed", packed)
     return msgspec.Raw(packed)
@@ -316,10 +297,7 @@ def _stored_hold(account: Account, hold: Hold) -> msgspec.Raw:
 def _hold(account: Account, stored: Any) -> Hold:
     state = stored.state if isinstance(stored.state, str) else _STATES[stored.state]
     spent = lot_records.unpack_spent(account, stored.spent)
-    others = [getattr(stored, name) for name in _HOLD_OTHERS]
-    return Hold(
-        stored.points, _long(stored.due_at), state, list(stored.taken), stored.order_id, spent, *others
-    )
+    return Hold(stored.points, _long(stored.due_at), state, list(stored.taken), stored.order_id, spent)
 
 
 def _without_empty_end(stored: Stored) -> Stored:
