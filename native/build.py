@@ -18,6 +18,7 @@ MODULES = (
     "app/account_table.py",
     "app/admission.py",
     "app/ledger.py",
+    "domain/account.py",
     "domain/activities.py",
     "domain/calendar.py",
     "domain/campaign_awards.py",

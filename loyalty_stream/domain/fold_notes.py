@@ -46,7 +46,7 @@ def remember_cause(account: Account, key: bytes, stem: str, at: int) -> None:
     entry = key + (at % KEY_BUCKET_MS // 1000).to_bytes(identity.ENTRY_BYTES - identity.KEY_BYTES, "big")
     blob = causes.get(bucket)
     causes[bucket] = entry if blob is None else blob + entry
-    account.filed = (stem, at, 0 if blob is None else len(blob) // identity.ENTRY_BYTES)
+    account.filed[stem] = at, 0 if blob is None else len(blob) // identity.ENTRY_BYTES
     if not account.prefix:
         account.prefix = stem[: identity.PREFIX]
 

@@ -169,7 +169,7 @@ def forget_records(account: Account) -> None:
     for lot in account.lots:
         lot.packed = b""
     account.lots_packed = 0
-    account.filed, account.first_placed = ("", 0, -1), ("", 0)
+    account.filed, account.first_placed = {}, ("", 0)
     for hold in account.holds.values():
         hold.packed = b""
     for review in account.reviews.values():
@@ -184,9 +184,9 @@ def forget_records(account: Account) -> None:
 def place_of_cause(account: Account, stem: str, at: int) -> int:
     """Which of its bucket's causes has this stem and happened at this second (ms `at`); -1: none that fits a byte."""
     bucket = at // KEY_BUCKET_MS
-    filed = account.filed
-    if filed[0] == stem and filed[1] == at and len(stem) == _STEM:  # mostly it is the one remembered last
-        place = filed[2]
+    filed = account.filed.get(stem)  # mostly it is a new one
+    if filed is not None and filed[0] == at and len(stem) == _STEM:
+        place = filed[1]
         return place if place <= _MOST_PLACE and 0 <= bucket <= _MOST_BYTE else -1
     place = place_of_stem(account, bucket, stem)
     if place < 0:

@@ -58,12 +58,12 @@ _decode: Final = msgspec.msgpack.Decoder(Order).decode
 def pack(account: Account, order: Order) -> bytes:
     """The record of an order, its terms filed in the account."""
     place = lot_records.place_of_cause(account, order.stem, order.paid_at)
-    flags, head = _pack_lines(order.lines)
+    flags, head, net = _pack_lines(order.lines)
     plain = flags >= 0
     if not plain:
         flags = 0
     head = order.key + _BYTE[place if place >= 0 else _NO_CAUSE] + head
-    terms = _terms(account, order)
+    terms = _terms(account, order, net)
     if terms is not None:
         granted = len(terms)
         flags |= min(granted, _MANY) << 4
@@ -90,25 +90,26 @@ def pack(account: Account, order: Order) -> bytes:
     return _BYTE[flags] + head
 
 
-def _pack_lines(lines: list[Line]) -> tuple[int, bytes]:
-    """The flags and the bytes that stand for the lines; -1 and two zeros where they have to be kept as they are."""
+def _pack_lines(lines: list[Line]) -> tuple[int, bytes, int]:
+    """The flags and the bytes that stand for the lines, and their net; -1 and two zeros where they have to be kept."""
     count = len(lines)
-    most = 0
+    most = total = 0
     for place, line in enumerate(lines):
         net = line.net
         if line.refunded or net < 0 or line.line_id != (_LINE_IDS[place] if place < 9 else str(place + 1)):
-            return -1, b"\0\0"
+            return -1, b"\0\0", sum([each.net for each in lines])
         most = max(most, net)
+        total += net
     if count >= 1 << 16 or most >= 1 << 48:
-        return -1, b"\0\0"
+        return -1, b"\0\0", total
     code = 0 if most < 1 << 16 else 1 if most < 1 << 24 else 2 if most < 1 << 32 else 3
     if count == 1 and code == 0:
-        return 1, most.to_bytes(2, "big")
+        return 1, most.to_bytes(2, "big"), total
     width = _WIDTHS[code]
     nets = b"".join([line.net.to_bytes(width, "big") for line in lines])
     if 0 < count <= _FEW:
-        return count | code << 2, nets
-    return code << 2, count.to_bytes(2, "big") + nets
+        return count | code << 2, nets, total
+    return code << 2, count.to_bytes(2, "big") + nets, total
 
 
 def _pack_rest(order: Order, *, named: bool, lines: bool, earned: bool) -> bytes:
@@ -227,7 +228,7 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
     return order
 
 
-def _terms(account: Account, order: Order) -> bytes | None:
+def _terms(account: Account, order: Order, net: int) -> bytes | None:
     """A byte for each of the order's grants, its term filed; None where they have to be kept as they are."""
     earned = order.earned
     if not earned:
@@ -237,7 +238,7 @@ def _terms(account: Account, order: Order) -> bytes | None:
     filed = account.terms
     numbers = b""
     for each in earned:
-        term = _term(each, order)
+        term = _term(each, order, net)
         if term is None:
             return None
         try:
@@ -251,7 +252,7 @@ def _terms(account: Account, order: Order) -> bytes | None:
     return numbers
 
 
-def _term(earned: Earned, order: Order) -> Term | None:  # noqa: PLR0911 - one for each form
+def _term(earned: Earned, order: Order, net: int) -> Term | None:  # noqa: PLR0911 - one for each form
     """What makes the grant of the order's lines, and can be the same for many: None where they do not tell it."""
     if earned.revoked or earned.gross or earned.earned_at:
         return None
@@ -270,7 +271,7 @@ def _term(earned: Earned, order: Order) -> Term | None:  # noqa: PLR0911 - one f
             return (number, coded, _FIXED, earned.points)
         return (number, coded, _FIXED, earned.points, steps, *scope)
     numerator, denominator = exact
-    base = _base(order, earned.scope)
+    base = _base(order, earned.scope) if earned.scope else net
     rounding = _ROUNDING_CODES.get(earned.rounding, _FIXED)
     if (
         earned.steps

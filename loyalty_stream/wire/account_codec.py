@@ -119,10 +119,21 @@ def encode(account: Account) -> bytes:
         lot_records.pack_reviews(account, account.reviews) if account.reviews else (),
     ]
     stored += _common_of(account)
-    rare = _rare_of(account)
-    if any(rare):
-        stored += rare
+    if _has_more(account):
+        stored += _rare_of(account)
+    if account.filed:
+        account.filed = {}
     return _HEAD + _encode(_without_empty_end(stored))
+
+
+def _has_more(account: Account) -> bool:
+    """Whether any of the fields that most accounts have not is not empty; in full, as it is asked every time."""
+    return bool(
+        account.waiting or account.warned or account.segments or account.referred_by or account.campaigns
+        or account.erased_at or account.referral_told or account.tier or account.tier_until
+        or account.active_at or account.idle_until or account.asked or account.redemptions
+        or account.reward_counts
+    )  # fmt: skip
 
 
 def decode(value: bytes) -> Account:

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty_stream.domain import identity, lots, orders
-from loyalty_stream.domain.account import NEVER, Account, Hold, Line, Lot, Order, Spent, Waiting
+from loyalty_stream.domain.account import (
+    ACCOUNT_FIELDS,
+    NEVER,
+    Account,
+    Hold,
+    Line,
+    Lot,
+    Order,
+    Spent,
+    Waiting,
+)
 from loyalty_stream.wire import account_codec
 from loyalty_stream.wire.account_codec import VERSION, UnreadableAccountError, decode, encode, upcast
 from tests.wire.samples import AT_MS, ORDERS, STEM, account
@@ -143,6 +153,15 @@ def test_an_account_that_ends_early_has_what_it_lacks_by_default():
     lacking = account()
     lacking.reward_counts = {}
     assert decode(msgspec.msgpack.encode((head, fields[:-1]))) == lacking
+
+
+@pytest.mark.parametrize("name", ACCOUNT_FIELDS)
+def test_a_field_is_stored_even_where_all_others_are_empty(name):
+    lonely = Account()
+    setattr(lonely, name, getattr(account(), name))
+    read = decode(encode(lonely))
+    if name not in {"keys", "causes", "orders", "granted", "terms"}:  # which tell nothing by themselves
+        assert getattr(read, name) == getattr(lonely, name)
 
 
 def test_every_format_ever_written_is_still_read():

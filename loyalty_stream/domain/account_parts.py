@@ -1,0 +1,226 @@
+"""What an account is made of: lots, holds, orders and what else it keeps of what happened.
+
+The structs are array-like, so that what is stored of them holds no field names. New fields go to the end, with a
+default. Only `evolve` may change one.
+"""
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
+from loyalty_stream.domain.notes import Purpose
+
+NEVER = 1 << 53
+"""The `expires_at` of points that never expire: later than every instant, and exact in JSON."""
+
+KEY_BUCKET_MS = 4 * 28 * 24 * 3600 * 1000
+"""What is remembered is filed by sixteen weeks of its event's time, and forgotten by the bucket.
+
+Longer buckets cost what is kept beyond the retention, shorter ones their heads: half of the accounts of a
+few months would be those. Its seconds fit into three bytes.
+"""
+
+Term = tuple[int | str | tuple[int, ...], ...]
+"""What grants of orders have in common, such as a rule's rate (see `order_records`)."""
+
+
+class _Packable(Struct, array_like=True, gc=False):
+    """Keeps how it is stored beside its values, until one of them changes."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        force_setattr(self, name, value)
+        force_setattr(self, "packed", b"")
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is self.__class__ and _values(self) == _values(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of every struct that can change
+
+
+def _values(packable: object) -> tuple[object, ...]:
+    assert isinstance(packable, Lot | Hold | Spent | Review)
+    return tuple([getattr(packable, name) for name in packable.__struct_fields__ if name != "packed"])
+
+
+class Lot(_Packable, array_like=True, gc=False):
+    """What is left of one grant. `points` are free to spend, `held` are reserved, `pending` not available yet."""
+
+    grant_id: str
+    points: int
+    earned_at: int
+    expires_at: int
+    held: int = 0
+    pending: int = 0
+    """Points that cannot be spent yet; while there are any, `points` and `held` are 0."""
+    available_at: int = 0
+    """When the pending points become available; `NEVER`: when their order completes."""
+    packed: bytes = b""
+    """As it is stored (`wire.lot_records`); empty: to be made."""
+
+
+class Hold(_Packable, array_like=True, gc=False):
+    """A reservation of points, kept after its end so that a late `order-paid` or a repeat finds it."""
+
+    points: int
+    due_at: int
+    state: str
+    """`open`; `released` by command or time-out; `confirmed`, redeemed without an order; `spent` by an order;
+    `rejected` holds nothing and may be asked for again."""
+    taken: list[tuple[str, int]]
+    """Grant id and points, in spending order; empty once the hold is no longer open."""
+    order_id: str = ""
+    spent: list["Spent"] = []
+    """What a `confirmed` hold has redeemed, until an order names it; then it is the order's."""
+    packed: bytes = b""
+    """As it is stored (`wire.account_codec`). Lists of a hold are replaced, never changed: that would go unseen."""
+
+
+class Spent(_Packable, array_like=True, gc=False):
+    """Points of one grant that were redeemed, with the dates that they come back with."""
+
+    grant_id: str
+    points: int
+    earned_at: int
+    expires_at: int
+    restored: int = 0
+    packed: bytes = b""
+    """As it is stored, likewise."""
+
+
+class Line(Struct, array_like=True, gc=False):
+    """A line of an order: its goods net of discount and points, and how much of that was refunded."""
+
+    line_id: str
+    net: int
+    refunded: int = 0
+
+
+class Earned(Struct, array_like=True, gc=False):
+    """What an order was granted, kept to take it back: B is the net of the lines in `scope`, G is `points`.
+
+    With `exact` (numerator, denominator), what stays after refunds of R is `exact * (B - R) / B`, rounded; with
+    `steps` it is the award of the last step that B - R reaches; with neither it stays while the order stands.
+    """
+
+    grant_id: str
+    kind: str
+    """`purchase`, `threshold`, `first_purchase`, or `campaign:<id>`."""
+    points: int
+    revoked: int = 0
+    exact: tuple[int, int] | None = None
+    rounding: str = ""
+    steps: tuple[tuple[int, int], ...] = ()
+    """Minimum amount of the base and the points from there on, by rising minimum."""
+    scope: tuple[int, ...] = ()
+    """The positions of the lines that it counts; empty: all."""
+    gross: int = 0
+    """B, where it is not the net of the lines: goods before discounts and points, in minor units."""
+    earned_at: int = 0
+    """When it was granted, where that is not when its order was paid (the bonus of the first purchase passes on)."""
+
+
+class Counted(Struct, array_like=True, gc=False):
+    """What an order counts for in a campaign that accumulates spend, and what it was given, to take it back.
+
+    Points of a single order's campaign are not here: their `Earned` says how they shrink.
+    """
+
+    campaign_id: str
+    scope: tuple[int, ...] = ()
+    """The positions of the lines that count; empty: all."""
+    accumulates: bool = False
+    minimum: int = 0
+    """The spend that an award takes, in minor units."""
+    awards: int = 0
+    """Given with this order and not taken back."""
+    points: int = 0
+    """Of one award, as are the next two."""
+    entries: int = 0
+    gift: str = ""
+    """A reward's id."""
+    order_id: str = ""
+    """The order's own id, where awards were given: another order's refund can take them back."""
+
+
+class Order(Struct, array_like=True, gc=False):
+    """A paid order, as far as what may come after it needs it. Amounts are in minor units."""
+
+    stem: str
+    """What the ids of the events of its order-paid begin with: anybody can look the order up by it."""
+    paid_at: int
+    lines: list[Line]
+    earned: list[Earned] = []
+    spent: list[Spent] = []
+    completed: bool = False
+    cancelled: bool = False
+    first: bool = False
+    """It carries the first-purchase bonus, whatever that is worth."""
+    campaigns: list[Counted] = []
+    key: bytes = b""
+    """The business key of its id, set when it is added."""
+
+    @property
+    def net_amount(self) -> int:
+        """Its goods net of discount and of points, as paid."""
+        return sum([line.net for line in self.lines])
+
+    @property
+    def left_amount(self) -> int:
+        """What of `net_amount` was not refunded."""
+        return sum([line.net - line.refunded for line in self.lines])
+
+
+class Review(_Packable, array_like=True, gc=False):
+    """What a review was granted, to take it back when it is removed."""
+
+    grant_id: str
+    points: int
+    earned_at: int
+    packed: bytes = b""
+    """As it is stored (`lot_records`)."""
+
+
+class Waiting(Struct, array_like=True, gc=False):
+    """An event of an order that came too early, as its JSON text.
+
+    An `order-paid` waits for its hold and is applied without it at `due_at`. A refund, cancellation or completion
+    waits for its payment (`hold_id` empty) and is dropped at `due_at`.
+    """
+
+    hold_id: str
+    due_at: int
+    event: str
+    order_id: str = ""
+    earlier: int = 1
+    """How many events its cause had made before it waited, and with its waiting note."""
+
+
+class Participation(Struct, array_like=True, gc=False):
+    """A customer in one campaign: what it counts of their spend, and the awards that they have."""
+
+    spend: int = 0
+    """Net, on the goods that it counts, less refunds, in minor units; 0 where it does not accumulate."""
+    awards: int = 0
+    """Given or asked for, less those taken back: what the limit per customer is about."""
+
+
+class Asked(Struct, array_like=True, gc=False):
+    """A request to the owner of something limited, not answered yet."""
+
+    resource: str
+    purpose: Purpose
+
+
+class Redeemed(Struct, array_like=True, gc=False):
+    """A reward that was redeemed or given free, as far as cancelling it needs it."""
+
+    reward_id: str
+    quantity: int
+    at: int
+    """When it was asked for, in ms."""
+    state: str
+    """`asked`: its stock's owner has not answered; `issued`; `cancelled`."""
+    spent: list[Spent] = []
+    free: bool = False
+    """A gift or a prize: it does not count against the limit per customer."""
+    request_id: str = ""
+    """By which stock was asked for; empty: unlimited."""
