@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# Modules that run for every record and define no msgspec struct: a struct is compiled already.
+# Modules that run for every record and define no msgspec struct: a struct is compiled already, and mypyc would
+# drop its options (frozen, gc) without a word.
 MODULES = (
     "app/account_table.py",
     "app/admission.py",

@@ -7,7 +7,7 @@ What the hot path asks for is cached by day or quarter of an hour.
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
 from loyalty_stream.domain.rules import Period
 
@@ -16,7 +16,9 @@ RoundTo: TypeAlias = Literal["none", "day", "month_end", "year_end"]
 DAY_MS = 24 * 3600 * 1000
 QUARTER_MS = 15 * 60 * 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_AT: dict[tzinfo | None, datetime] = {}
+_EPOCH_AT: Final[dict[tzinfo | None, datetime]] = {}
+_DATES: Final[dict[datetime, int]] = {}
+_MOST_DATES: Final = 1 << 14
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 
 
@@ -36,10 +38,14 @@ def to_ms(moment: datetime) -> int:
     return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
 
 
-@lru_cache(maxsize=1 << 14)
 def date_to_ms(date: datetime) -> int:
     """`to_ms` for datetimes that come again and again, such as the dates of lots."""
-    return to_ms(date)
+    ms = _DATES.get(date)
+    if ms is None:
+        if len(_DATES) >= _MOST_DATES:
+            _DATES.clear()
+        ms = _DATES[date] = to_ms(date)
+    return ms
 
 
 @lru_cache(maxsize=1 << 14)

@@ -61,9 +61,12 @@ def for_event(
 
     `segments` and `registered_at` are those of the event itself where it tells them, else the account's.
     """
+    live = rules.book.live(trigger, at)
+    if not live:
+        return ()
     found = [
         Match(campaign)
-        for campaign in rules.book.live(trigger, at)
+        for campaign in live
         if _gives(campaign.award)
         and left_of_limit(account, campaign) != 0
         and in_audience(campaign.audience, account, rules, segments, registered_at)

@@ -62,12 +62,14 @@ def remember(account: Account, key: bytes, at: int) -> None:
 def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each kind
     match note:
         case OrderNote():
-            lines = [Line(line_id, net) for line_id, net in note.lines]
+            lines: list[Line] = []
+            for line_id, net in note.lines:
+                lines.append(Line(line_id, net))
+                account.tier_spend += net
             order = Order(stem, at, lines, first=note.first)
             if note.counts:
                 fold_campaigns.counted(account, order, note)
             orders.add(account, note.order_id, order)
-            account.tier_spend += note.net_amount
             if note.first:
                 account.first_order = stem
             if account.waiting:

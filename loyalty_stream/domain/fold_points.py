@@ -70,7 +70,7 @@ def _keep(account: Account, order: Order | None, data: PointGranted, at: int) ->
         account.tier_points += data.points
     gross = 0
     if data.base_amount is not None:
-        net = sum([order.lines[place].net for place in data.scope]) if data.scope else order.net_amount
+        net = orders.net_of(order, data.scope)
         gross = 0 if data.base_amount == net else data.base_amount
     earned = Earned(
         data.grant_id,

@@ -20,7 +20,9 @@ PREFIX: Final = 4
 """Characters of a stem that its subject gives: four for three bytes, and eight for the key."""
 ENTRY_BYTES: Final = KEY_BYTES + 3
 """A remembered cause: its key and its time, in whole seconds since its bucket began."""
-_URL_SAFE: Final = str.maketrans("+/", "-_")
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+_ORDER_KEYS: Final[dict[str, bytes]] = {}
+_MOST_ORDER_KEYS: Final = 1 << 10
 
 
 def digest(subject: str, source: str, cause_id: str) -> bytes:
@@ -42,8 +44,7 @@ def text_of(cause_digest: bytes) -> str:
 
     The twelve of a digest are the stem of the ids of all events that the cause made.
     """
-    text = b2a_base64(cause_digest, newline=False).decode()
-    return text.translate(_URL_SAFE) if "/" in text or "+" in text else text
+    return b2a_base64(cause_digest, newline=False).translate(_URL_SAFE).decode()
 
 
 def business_key(kind: str, *parts: str) -> bytes:
@@ -54,10 +55,14 @@ def business_key(kind: str, *parts: str) -> bytes:
     return blake2b("\n".join((kind, *parts)).encode(), digest_size=8).digest()[:KEY_BYTES]
 
 
-@lru_cache(maxsize=1 << 10)
 def order_key(order_id: str) -> bytes:
-    """The business key of an order; cached, because an order is looked for before it is added."""
-    return business_key("order", order_id)
+    """The business key of an order; kept for a while, because an order is looked for before it is added."""
+    key = _ORDER_KEYS.get(order_id)
+    if key is None:
+        if len(_ORDER_KEYS) >= _MOST_ORDER_KEYS:
+            _ORDER_KEYS.clear()
+        key = _ORDER_KEYS[order_id] = business_key("order", order_id)
+    return key
 
 
 def remembers(keys: dict[int, bytes], key: bytes) -> bool:

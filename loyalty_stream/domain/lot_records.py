@@ -37,6 +37,9 @@ _AVAILABLE_NEVER: Final = 64
 _NUMBERS: Final = {".0": 0, ".1": 1 << 2, ".2": 2 << 2}
 """What follows the stem in most ids, and its bits in the flags."""
 _NUMBERED: Final = 3 << 2
+_EXPIRIES: Final[dict[tuple[int, int, int], tuple[int, bytes]]] = {}
+"""What `_expiry` said lately: many grants of a quarter of an hour share it."""
+_MOST_EXPIRIES: Final = 1 << 12
 _DAY: Final = 96
 """Quarters of an hour."""
 _FROM_QUARTERS: Final = 365 * _DAY - 48
@@ -242,7 +245,13 @@ def _record(
     ms = earned_at % 1000
     if not account.midnight:
         account.midnight = _midnight(earned_at // QUARTER_MS, expires_at)
-    code, date = _expiry(account.midnight, earned_at // QUARTER_MS, expires_at)
+    earned = earned_at // QUARTER_MS
+    told = _EXPIRIES.get((account.midnight, earned, expires_at))
+    if told is None:
+        if len(_EXPIRIES) >= _MOST_EXPIRIES:
+            _EXPIRIES.clear()
+        told = _EXPIRIES[account.midnight, earned, expires_at] = _expiry(account.midnight, earned, expires_at)
+    code, date = told
     flags |= code
     if place >= 0 and not (ms or number or held or pending or available_at) and 0 <= points < 1 << 16:
         if points < 1 << 8:
@@ -283,9 +292,8 @@ def _midnight(earned: int, expires_at: int) -> int:
     return quarter % _DAY + 1
 
 
-@lru_cache(maxsize=1 << 10)
 def _expiry(midnight: int, earned: int, expires_at: int) -> tuple[int, bytes]:
-    """The flags for the date and the bytes of it; `earned` in quarters. Kept: many grants of a quarter share them."""
+    """The flags for the date and the bytes of it; `earned` in quarters."""
     if expires_at == NEVER:
         return _EXPIRY_QUARTERS << 4, _NEVER_QUARTER.to_bytes(3, "big")
     quarter = expires_at // QUARTER_MS

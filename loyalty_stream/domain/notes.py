@@ -20,11 +20,6 @@ class OrderNote(Struct, frozen=True, gc=False, tag_field="kind", tag="order", om
     counts: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """The campaigns that count its spend over their window, each with the positions of the lines; none: all."""
 
-    @property
-    def net_amount(self) -> int:
-        """The order's goods net of discount and points, in minor units."""
-        return sum([net for _, net in self.lines])
-
 
 class RefundNote(Struct, frozen=True, gc=False, tag_field="kind", tag="refund", omit_defaults=True):
     """What of each line (by its position) was refunded by this cause, in minor units; `cancelled`: the rest of all."""

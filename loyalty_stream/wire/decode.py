@@ -8,26 +8,19 @@ from collections.abc import Callable
 from string import ascii_letters, digits
 from typing import Final
 
-from msgspec import Struct
 from msgspec.json import Decoder
 
 from loyalty_stream.domain import announcements, facts
 from loyalty_stream.domain.announcements import Announcement
 from loyalty_stream.domain.calendar import DAY_MS
-from loyalty_stream.domain.facts import Answer, Incoming
+from loyalty_stream.domain.facts import Incoming
+from loyalty_stream.wire.decoded import Decoded
 from loyalty_stream.wire.instants import YEAR_2000_MS, YEAR_3000_MS, instant_ms
 from loyalty_stream.wire.reasons import Reason
 from loyalty_stream.wire.refusal import MAX_RECORD_BYTES, Refused, refusal
 from loyalty_stream.wire.topics import ACCEPTED, FACT_OF_TYPE, union_of
 
 __all__ = ["Decoded", "Reason", "Refused", "decode", "decode_line"]
-
-
-class Decoded(Struct, frozen=True, gc=False):
-    """A fact that holds what the contract says, and its `time` as milliseconds since 1970 (floored)."""
-
-    fact: Incoming | Announcement | Answer
-    at_ms: int
 
 
 def decode(
