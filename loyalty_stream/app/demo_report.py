@@ -2,10 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from heapq import nlargest
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -17,6 +17,10 @@ from loyalty_stream.app.verify import VerifyReport
 from loyalty_stream.programme import Programme
 
 _TOP: Final = 5
+_LISTED: Final[Any] = {
+    "title_justify": "left", "title_style": "bold", "header_style": "", "box": None, "pad_edge": False,
+}  # fmt: skip
+"""How a table of several columns looks."""
 _RATE_FROM_MS: Final = 1_000
 """A rate over less time says little."""
 
@@ -113,18 +117,29 @@ def _tiers(console: Console, summary: Summary) -> None:
 
 
 def _campaigns(console: Console, summary: Summary) -> None:
-    for campaign in summary.programme.campaigns:
+    table = Table(
+        Column("campaign"),
+        Column("from"),
+        Column("to"),
+        *(Column(name, justify="right") for name in ("rewarded", "points", "cut", "budget", "left")),
+        title="Campaigns: customers rewarded, points granted, grants that the budget cut, what is left of it",
+        **_LISTED,
+    )
+    for campaign in sorted(summary.programme.campaigns, key=lambda each: each.starts_at):
         count = summary.campaigns[campaign.id]
-        table = _table(
-            f"Campaign {campaign.theme!r}, {campaign.starts_at:%d %B} to {campaign.ends_at:%d %B %Y}"
+        budget = campaign.budget_points
+        table.add_row(
+            campaign.theme,
+            f"{campaign.starts_at:%d %b %Y}",
+            f"{campaign.ends_at - timedelta(seconds=1):%d %b %Y}",
+            f"{len(count.customers):,}",
+            f"{count.granted:,}",
+            f"{count.cut:,}",
+            f"{budget:,}" if budget else "-",
+            f"{budget - count.granted:,}" if budget else "-",
         )
-        table.add_row("customers rewarded", f"{len(count.customers):,}", "")
-        table.add_row("points granted", f"{count.granted:,}", f"{count.cut:,} grants cut by the budget")
-        if campaign.budget_points:
-            left = campaign.budget_points - count.granted
-            table.add_row("budget left", f"{left:,}", f"of {campaign.budget_points:,}")
-        console.print(table)
-        console.print()
+    console.print(table)
+    console.print()
 
 
 def _top(console: Console, summary: Summary) -> None:
@@ -134,11 +149,7 @@ def _top(console: Console, summary: Summary) -> None:
             for name in ("customer", "orders", "sales", "granted", "expired", "to spend")
         ),
         title="Who earned most",
-        title_justify="left",
-        title_style="bold",
-        header_style="",
-        box=None,
-        pad_edge=False,
+        **_LISTED,
     )
     for each in nlargest(_TOP, summary.customers, key=lambda customer: (customer.granted, customer.name)):
         sales = _money(each.net_amount, summary.programme)

@@ -3,15 +3,17 @@
 import hashlib
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
+import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,8 +31,12 @@ from loyalty_stream.app.complete_journey import (
     prepare_import,
     read_facts,
 )
+from loyalty_stream.app.simulate import simulate
+from loyalty_stream.domain.events import PointGranted
+from loyalty_stream.programme import compile_rules, load_programme
+from loyalty_stream.wire import point_events
 
-YEAR_SHA256 = "65f162e622e9d544e090b7fdc5c70188335345d3901437d7e695d7405c8f6ad5"
+YEAR_SHA256 = "2ab3b7ecca92dfc1947bf4c030207af154fb3db0933babf3713636f4a3bfc53f"
 """Of all values of the whole year, one after the other. Whoever changes a byte of a fact must mean it."""
 
 # The contract's words for the two facts, apart from the importer's own code: strict, and nothing beside them.
@@ -55,7 +61,7 @@ class OrderPaid(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class CustomerRegistered(msgspec.Struct, forbid_unknown_fields=True):
-    pass
+    segments: Annotated[list[Text], msgspec.Meta(min_length=1)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class OrderEvent(msgspec.Struct, forbid_unknown_fields=True):
@@ -186,6 +192,19 @@ def test_facts_are_in_order_of_time_and_a_household_registers_first(
     assert registered == {key: time_us - 1_000_000 for key, time_us in first_orders.items()}
     assert len(registered) == year.report.registrations == 2_469
     assert len(facts) == year.fact_count
+
+
+def test_registrations_name_the_campaigns_of_the_data(
+    year: PreparedImport, facts: list[ImportedFact]
+) -> None:
+    told = Counter(
+        (segment, event.subject)
+        for event in (REGISTRATIONS.decode(fact.value) for fact in facts if fact.topic == "registrations")
+        for segment in event.data.segments or ()
+    )
+    rows = pq.read_table(find_data_directory() / "campaigns.parquet").to_pylist()
+    assert told == Counter((f"campaign-{row['campaign_id']}", str(row["household_id"])) for row in rows)
+    assert year.report.memberships == len(rows) == 6_589
 
 
 def test_the_report_counts_what_the_columns_show(year: PreparedImport, raw: pa.Table) -> None:
@@ -386,7 +405,9 @@ def test_a_limit_takes_the_first_baskets(facts: list[ImportedFact]) -> None:
 def test_a_selection_without_baskets_is_empty() -> None:
     prepared = prepare_import(Selection(first_date=date(2017, 12, 25), last_date=date(2017, 12, 25)))
     assert list(prepared.facts()) == []
-    assert all(value == 0 for _, value in prepared.report.rows())
+    counts = dict(prepared.report.rows())
+    assert counts.pop("memberships_read") == counts.pop("memberships_without_orders") == 6_589
+    assert all(value == 0 for value in counts.values())
 
 
 @pytest.mark.parametrize(
@@ -413,7 +434,13 @@ COLUMNS = (
 )
 
 
-def write_data(directory: Path, *rows: Row) -> Path:
+def write_data(directory: Path, *rows: Row, addressed: tuple[tuple[int, int], ...] = ()) -> Path:
+    campaigns, households = [campaign for campaign, _ in addressed], [household for _, household in addressed]
+    memberships = {
+        "campaign_id": pa.array(campaigns, pa.int64()),
+        "household_id": pa.array(households, pa.int64()),
+    }
+    pq.write_table(pa.table(memberships), directory / "campaigns.parquet")
     values = list(zip(*rows, strict=True))
     times = pa.array([datetime.fromisoformat(time) for time in values[6]], pa.timestamp("ns"))
     arrays = [pa.array(column) for column in values[:6]]
@@ -497,13 +524,28 @@ def test_missing_files_and_columns_are_named(tmp_path: Path) -> None:
         prepare_import(directory=tmp_path)
 
 
+def test_a_household_registers_with_the_campaigns_that_addressed_it(tmp_path: Path) -> None:
+    later = (8, 200, 1, 1, 1.0, 0.0, "2017-06-01T16:00:01")
+    data = write_data(tmp_path, GOOD, later, addressed=((12, 7), (3, 7), (3, 99)))
+    prepared = prepare_import(directory=data)
+    told = [
+        REGISTRATIONS.decode(fact.value).data for fact in prepared.facts() if fact.topic == "registrations"
+    ]
+    assert told == [CustomerRegistered(["campaign-3", "campaign-12"]), CustomerRegistered()]
+    report = prepared.report
+    assert (report.memberships_read, report.memberships, report.memberships_without_orders) == (3, 2, 1)
+    assert report.imbalances() == ()
+    with pytest.raises(SourceDataError, match="a household is listed twice for a campaign"):
+        prepare_import(directory=write_data(tmp_path, GOOD, addressed=((3, 7), (3, 7))))
+
+
 def test_a_report_that_does_not_add_up_says_where(tmp_path: Path) -> None:
     report = prepare_import(directory=write_data(tmp_path, GOOD)).report
     assert report.imbalances() == ()
     assert replace(report, goods_amount=124).imbalances() == (
         "sales_read_amount = goods_amount + sales_negative_amount",
     )
-    assert len(replace(report, lines=0, orders=0, discount_amount=1).imbalances()) == 3
+    assert len(replace(report, lines=0, orders=0, discount_amount=1, memberships=1).imbalances()) == 4
 
 
 # The demo's programme
@@ -531,3 +573,102 @@ def test_the_programme_fits_the_data(year: PreparedImport, facts: list[ImportedF
     assert programme["finance"]["customers"] == year.report.registrations
     per_household = year.report.goods_amount / year.report.registrations
     assert programme["finance"]["baseline_annual_spend_amount"] == round(per_household)
+
+
+AWARDS = {
+    "Type A": {
+        "minimum_amount": 15_000,
+        "accumulate": True,
+        "award": {"points": 100},
+        "per_customer_limit": 4,
+    },
+    "Type B": {
+        "minimum_amount": 4_000,
+        "accumulate": False,
+        "award": {"points": 50},
+        "per_customer_limit": 3,
+    },
+    "Type C": {
+        "minimum_amount": 0,
+        "accumulate": False,
+        "award": {"multiplier": "1.5"},
+        "per_customer_limit": 0,
+    },
+}
+"""Type of a campaign in the data -> what the demo's programme makes of it."""
+
+
+def test_the_programme_has_the_campaigns_of_the_data() -> None:
+    programme = tomllib.loads(PROGRAMME_FILE.read_text(encoding="utf-8"))
+    given = {each.pop("id"): each for each in programme["campaigns"]}
+    del given["breakfast-week"]  # ours
+    descriptions = pq.read_table(find_data_directory() / "campaign_descriptions.parquet").to_pylist()
+    assert len(descriptions) == len(given) == 27
+    for row in descriptions:
+        name = f"campaign-{row['campaign_id']}"
+        campaign = given[name]
+        days = (row["start_date"].date(), row["end_date"].date() + timedelta(days=1))
+        first, after = (datetime(day.year, day.month, day.day, tzinfo=STORE_ZONE) for day in days)
+        assert datetime.fromisoformat(campaign.pop("starts_at")) == first
+        assert datetime.fromisoformat(campaign.pop("ends_at")) == after
+        assert (
+            campaign.pop("theme")
+            == f"Campaign {row['campaign_id']}, {row['campaign_type'].replace('T', 't')}"
+        )
+        assert (campaign.pop("mode"), campaign.pop("audience")) == ("offline", {"segments": [name]})
+        assert campaign.pop("budget_points") > 0
+        assert campaign == AWARDS[row["campaign_type"]]
+
+
+# What the 27 campaigns give in March 2017, worked out from the data by SQL: nothing of the importer or the ledger.
+# Baskets of goods, less coupons up to the goods, on the store's own days.
+BASKETS_SQL = """
+CREATE TABLE baskets AS SELECT household_id, time, goods - least(coupons, goods) AS net FROM (
+    SELECT household_id, basket_id, timezone('UTC', min(transaction_timestamp)) AS time,
+        sum(round(100 * sales_value)::BIGINT) AS goods, sum(round(100 * coupon_disc)::BIGINT) AS coupons
+    FROM transactions GROUP BY household_id, basket_id
+    HAVING bool_or(quantity > 0 OR sales_value > 0.005)
+) WHERE time >= '2017-03-01 00:00:00' AND time < '2017-04-01 00:00:00'
+"""
+AWARDED_SQL = """
+WITH spent AS (
+    SELECT campaign_id, campaign_type, household_id, sum(net) AS spend, count(*) FILTER (net >= 4000) AS large
+    FROM campaign_descriptions JOIN campaigns USING (campaign_id) JOIN baskets USING (household_id)
+    WHERE time >= start_date::TIMESTAMPTZ AND time < (end_date + INTERVAL 1 DAY)::TIMESTAMPTZ GROUP BY ALL
+)
+SELECT 'campaign-' || campaign_id, sum(CASE campaign_type
+    WHEN 'Type A' THEN 100 * least(4, spend // 15000) ELSE 50 * least(3, large) END)::BIGINT AS points
+FROM spent WHERE campaign_type <> 'Type C' GROUP BY 1 HAVING points > 0
+"""
+
+
+def test_campaigns_give_what_the_data_says() -> None:
+    with duckdb.connect() as data:
+        data.execute(f"SET TimeZone = '{STORE_ZONE.key}'")
+        for table in ("transactions", "campaigns", "campaign_descriptions"):
+            data.read_parquet(str(find_data_directory() / f"{table}.parquet")).create_view(table)
+        data.execute(BASKETS_SQL)
+        expected = dict(data.sql(AWARDED_SQL).fetchall())
+    granted: Counter[str] = Counter()
+    multiplied: list[tuple[int, int]] = []
+    base: dict[str, tuple[int, int]] = {}
+
+    def add(event: bytes) -> None:
+        data = point_events.decode(event).data
+        if not isinstance(data, PointGranted):
+            return
+        if data.reason == "purchase":
+            base[data.order_id] = data.exact
+        elif data.campaign_id in expected:
+            granted[data.campaign_id] += data.points
+        elif data.campaign_id == "campaign-3":
+            numerator, denominator = base[data.order_id]
+            multiplied.append((data.points, numerator * 3 // (denominator * 2) - numerator // denominator))
+
+    rules = compile_rules(load_programme(PROGRAMME_FILE))
+    march = Selection(date(2017, 3, 1), date(2017, 3, 31))
+    assert not list(simulate(rules, (fact.value for fact in read_facts(march)), add))
+    assert granted == expected
+    assert {"campaign-27", "campaign-1", "campaign-2"} <= granted.keys()
+    assert len(multiplied) > 20
+    assert all(given == wanted for given, wanted in multiplied)

@@ -3,6 +3,7 @@
 It must not know files or events: columns in, columns and a report out, all in whole cents.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -22,10 +23,12 @@ class Baskets:
     """basket_id, household_id, time_us, discount in cents, first and end: its slice of `lines`."""
     lines: pa.Table
     """place (1 for the basket's first row in the data), product_id, category or null, quantity, amount."""
+    campaigns: Mapping[int, Sequence[int]]
+    """Household -> the campaigns that addressed it, in order of their numbers; a household of none is not there."""
     report: ImportReport
 
 
-def group_baskets(lines: pa.Table, products: pa.Table, limit: int | None) -> Baskets:
+def group_baskets(lines: pa.Table, products: pa.Table, memberships: pa.Table, limit: int | None) -> Baskets:
     """Turn lines, sorted by time and basket, into orders; of the first `limit` baskets if one is given."""
     starts, ends = _basket_bounds(lines)
     if limit is not None and len(starts) > limit:
@@ -68,11 +71,17 @@ def group_baskets(lines: pa.Table, products: pa.Table, limit: int | None) -> Bas
             "amount": amount,
         }
     ).filter(kept)
+    told = memberships.filter(
+        pc.is_in(memberships["household_id"], value_set=pc.unique(orders["household_id"]))
+    )
     report = ImportReport(
         baskets_read=len(starts),
         orders=orders.num_rows,
         baskets_without_goods=len(starts) - orders.num_rows,
         registrations=pc.count_distinct(orders["household_id"]).as_py(),
+        memberships_read=memberships.num_rows,
+        memberships=told.num_rows,
+        memberships_without_orders=memberships.num_rows - told.num_rows,
         lines_read=lines.num_rows,
         lines=sold_lines.num_rows,
         lines_void=_total(void),
@@ -95,7 +104,14 @@ def group_baskets(lines: pa.Table, products: pa.Table, limit: int | None) -> Bas
         first_time_us=orders["time_us"][0].as_py() if orders.num_rows else 0,
         last_time_us=orders["time_us"][-1].as_py() if orders.num_rows else 0,
     )
-    return Baskets(orders, sold_lines.combine_chunks(), report)
+    return Baskets(orders, sold_lines.combine_chunks(), _campaigns(told), report)
+
+
+def _campaigns(told: pa.Table) -> dict[int, list[int]]:
+    of_household: dict[int, list[int]] = {}
+    for row in told.sort_by([("household_id", "ascending"), ("campaign_id", "ascending")]).to_pylist():
+        of_household.setdefault(row["household_id"], []).append(row["campaign_id"])
+    return of_household
 
 
 def _basket_bounds(lines: pa.Table) -> tuple[pa.Int64Array, pa.Int64Array]:

@@ -18,6 +18,7 @@ from loyalty_stream.app.complete_journey.source import (
     Selection,
     find_data_directory,
     read_lines,
+    read_memberships,
     read_products,
 )
 
@@ -62,7 +63,7 @@ class PreparedImport:
 
         Each call starts again and yields the same bytes.
         """
-        registrations = _registrations(self.baskets.orders)
+        registrations = _registrations(self.baskets)
         waiting = next(registrations, None)
         for order in _orders(self.baskets):
             while waiting is not None and waiting.time_us <= order.time_us:
@@ -78,7 +79,8 @@ def prepare_import(selection: Selection | None = None, directory: Path | None = 
     """
     chosen = selection or Selection()
     where = directory or find_data_directory()
-    return PreparedImport(group_baskets(read_lines(where, chosen), read_products(where), chosen.baskets))
+    lines, products, memberships = read_lines(where, chosen), read_products(where), read_memberships(where)
+    return PreparedImport(group_baskets(lines, products, memberships, chosen.baskets))
 
 
 def read_facts(selection: Selection | None = None, directory: Path | None = None) -> Iterator[ImportedFact]:
@@ -86,20 +88,25 @@ def read_facts(selection: Selection | None = None, directory: Path | None = None
     return prepare_import(selection, directory).facts()
 
 
-def _registrations(orders: pa.Table) -> Iterator[ImportedFact]:
-    """Yield one for each household, just before its first order, so in order of time as the orders are."""
+def _registrations(baskets: Baskets) -> Iterator[ImportedFact]:
+    """Yield one for each household, just before its first order, so in order of time as the orders are.
+
+    Its segments are the campaigns that addressed it, by the ids that they have in the programme.
+    """
     seen: set[int] = set()
+    orders = baskets.orders
     households, times = orders["household_id"].to_pylist(), orders["time_us"].to_pylist()
     for household, time_us in zip(households, times, strict=True):
         if household not in seen:
             seen.add(household)
+            segments = [f"campaign-{number}" for number in baskets.campaigns.get(household, ())]
             yield _fact(
                 _REGISTRATIONS,
                 "customer-registered",
                 name=str(household),
                 household=household,
                 time_us=time_us - _REGISTERED_BEFORE_US,
-                data={},
+                data={"segments": segments} if segments else {},
             )
 
 

