@@ -118,28 +118,25 @@ def _tiers(console: Console, summary: Summary) -> None:
 
 def _campaigns(console: Console, summary: Summary) -> None:
     table = Table(
-        Column("campaign"),
-        Column("from"),
-        Column("to"),
-        *(Column(name, justify="right") for name in ("rewarded", "points", "cut", "budget", "left")),
-        title="Campaigns: customers rewarded, points granted, grants that the budget cut, what is left of it",
+        *(Column(name, no_wrap=True) for name in ("campaign", "first day", "last day")),
+        *(Column(name, justify="right", no_wrap=True) for name in ("rewarded", "points", "budget left")),
+        title="Campaigns, and how many customers they rewarded",
         **_LISTED,
     )
     for campaign in sorted(summary.programme.campaigns, key=lambda each: each.starts_at):
         count = summary.campaigns[campaign.id]
-        budget = campaign.budget_points
-        table.add_row(
-            campaign.theme,
-            f"{campaign.starts_at:%d %b %Y}",
-            f"{campaign.ends_at - timedelta(seconds=1):%d %b %Y}",
-            f"{len(count.customers):,}",
-            f"{count.granted:,}",
-            f"{count.cut:,}",
-            f"{budget:,}" if budget else "-",
-            f"{budget - count.granted:,}" if budget else "-",
-        )
-    console.print(table)
-    console.print()
+        if count.granted:
+            table.add_row(
+                campaign.theme,
+                f"{campaign.starts_at:%d %b %Y}",
+                f"{campaign.ends_at - timedelta(seconds=1):%d %b %Y}",
+                f"{len(count.customers):,}",
+                f"{count.granted:,}",
+                f"{campaign.budget_points - count.granted:,}" if campaign.budget_points else "unlimited",
+            )
+    if table.row_count:
+        console.print(table)
+        console.print()
 
 
 def _top(console: Console, summary: Summary) -> None:

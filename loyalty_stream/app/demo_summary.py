@@ -29,8 +29,6 @@ class CampaignCount:
 
     customers: set[str] = field(default_factory=set)
     granted: int = 0
-    cut: int = 0
-    """Grants that the budget cut."""
 
 
 class Summary:
@@ -85,7 +83,6 @@ class Summary:
             count = self.campaigns[grant.campaign_id]
             count.customers.add(customer)
             count.granted += grant.points
-            count.cut += "budget" in grant.reason
         elif grant.reason == "threshold":
             self._reach(grant)
 
