@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,12 @@ class DemoOptions:
     broker: BrokerKind = "auto"
     speed: float = 0.0
     keep: bool = False
+    report: "Report | None" = None
+    """Writes reports while the broker is still there."""
+
+
+Report = Callable[[Settings, str], Iterable[str]]
+"""Given where the demo ran and the id of the campaign that granted most (empty: none), lines to show."""
 
 
 class WorkerBrokeDownError(Exception):
@@ -120,6 +127,9 @@ def _run(
     console.print()
     facts = Run(prepared.fact_count, guarantee, options.speed, time.monotonic() - started)
     sound = summarize(console, summary, prepared.report, report, facts)
+    if options.report:
+        for line in options.report(settings, summary.largest_campaign):
+            console.print(line, soft_wrap=True)
     if options.keep:
         _stay(console, stand, worker)
     else:

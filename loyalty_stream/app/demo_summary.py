@@ -50,6 +50,11 @@ class Summary:
         ]
         self._rules = {rule.id: place for place, rule in enumerate(programme.earning.purchase)}
 
+    @property
+    def largest_campaign(self) -> str:
+        """The id of the campaign that granted most points; empty where none granted any."""
+        return max(self.campaigns, key=lambda each: self.campaigns[each].granted, default="")
+
     def event(self, event: PointEvent) -> None:
         """Add an event of the ledger."""
         match event.data:

@@ -24,6 +24,7 @@ from loyalty_stream.cli.options import (
 
 if TYPE_CHECKING:
     from loyalty_stream.app.complete_journey import PreparedImport
+    from loyalty_stream.app.settings import Settings
 
 Broker = Literal["auto", "apache-kafka", "embedded"]
 Baskets = Annotated[int | None, typer.Option(min=1, help="Only so many baskets, the earliest.")]
@@ -204,12 +205,16 @@ def demo(
     keep: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--keep", help="Leave broker and worker running until Ctrl-C, to look around.")
     ] = False,
+    reports: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the reports go that it ends with (extra `analysis`).")
+    ] = Path("demo-reports"),
 ) -> None:
     r"""Run a grocery chain's year through Kafka and the ledger, prove the result, and show what it came to.
 
     Starts a broker on this machine (Apache Kafka where Java 17 and Maven are, else an embedded one), creates
     the topics, publishes 155,520 orders of 2,469 households, runs a worker, waits until all is applied, folds
-    the ledger again, and sums up. Nothing is left behind.
+    the ledger again, sums up, and writes the report on the programme and on its largest campaign. Nothing else
+    is left behind.
 
     \b
     loyalty-stream demo
@@ -222,10 +227,40 @@ def demo(
     prepared = prepare(baskets, None, None)
     from loyalty_stream.app import demo as show  # noqa: PLC0415
 
-    options = show.DemoOptions(bootstrap_servers, broker, speed, keep)
+    options = show.DemoOptions(
+        bootstrap_servers,
+        broker,
+        speed,
+        keep,
+        lambda settings, campaign: _report(settings, campaign, reports),
+    )
     try:
         status = show.run(prepared, options)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; everything is cleaned up\n")
         status = 130
     raise typer.Exit(status)
+
+
+def _report(settings: "Settings", campaign: str, directory: Path) -> Iterator[str]:
+    """Write the demo's reports, and yield where they are."""
+    try:
+        from loyalty_stream.analysis import reports  # noqa: PLC0415 - needs the extra `analysis`
+        from loyalty_stream.analysis.source import open_source  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        yield f"No reports: {error.name} is not installed; pip install 'loyalty-stream[analysis]'"
+        return
+    from loyalty_stream.app.complete_journey import PROGRAMME_FILE  # noqa: PLC0415
+    from loyalty_stream.programme import load_programme  # noqa: PLC0415
+
+    programme = load_programme(PROGRAMME_FILE)
+    directory.mkdir(parents=True, exist_ok=True)
+    with open_source(None, settings) as connection:
+        wanted: list[tuple[reports.Kind, str]] = [("programme", "")]
+        if campaign:
+            wanted.append(("campaign", campaign))
+        for kind, name in wanted:
+            report = reports.make_report(connection, programme, kind, name)
+            file = directory / f"{name or kind}.html"
+            file.write_text(reports.as_html(report, programme, "en"), encoding="utf-8")
+            yield f"report     {file}"

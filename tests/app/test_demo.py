@@ -80,7 +80,8 @@ def test_both_brokers_come_to_the_same_balances(kafka_at_hand, year, monkeypatch
         ([], "applied", signal.SIGTERM, 130),
     ],
 )
-def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, options, seen, number, status):
+def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, tmp_path_factory, options, seen, number, status):
+    reports = tmp_path_factory.mktemp("reports")
     command = [
         sys.executable,
         "-m",
@@ -90,6 +91,8 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, options, seen, numb
         "embedded",
         "--baskets",
         "3000",
+        "--reports",
+        str(reports),
     ]
     process = subprocess.Popen(
         [*command, *options],
@@ -108,6 +111,8 @@ def test_an_interrupted_demo_leaves_nothing_behind(tmp_path, options, seen, numb
     assert process.returncode == status, err
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+    written = {each.name for each in reports.iterdir()}
+    assert written == ({"programme.html", "campaign-26.html"} if options else set())
 
 
 def test_without_a_broker_to_be_had_it_says_so(tmp_path):
