@@ -8,7 +8,7 @@ from duckdb import DuckDBPyConnection
 from msgspec import Struct
 
 from loyalty_stream.analysis.reports.campaign_groups import compare_group, gather, gather_selected
-from loyalty_stream.analysis.reports.ledger_tables import NothingToReportError, Span, row, rows
+from loyalty_stream.analysis.reports.ledger_tables import NothingToReportError, Span, prepare_lines, row, rows
 from loyalty_stream.analysis.reports.uplift import Comparison, Uplift, less
 from loyalty_stream.programme import Programme
 from loyalty_stream.programme.campaigns import Campaign, PublishedCampaign
@@ -122,6 +122,7 @@ def campaign_report(
     zone = ZoneInfo(programme.programme.timezone)
     starts, ends = (at.astimezone(zone).replace(tzinfo=None) for at in (campaign.starts_at, campaign.ends_at))
     length = ends - starts
+    prepare_lines(connection)
     gather(connection, campaign, starts, ends)
     customers, new = row(
         connection,

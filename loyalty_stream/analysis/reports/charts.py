@@ -45,7 +45,7 @@ _STYLE: Final[dict[str, Any]] = {
     "figure.constrained_layout.use": True,
 }
 
-_LEGEND_CHARACTERS: Final = {True: 50, False: 110}
+_LEGEND_CHARACTERS: Final = {True: 40, False: 88}
 """The room for a line of the legend, the keys counted as five."""
 _MARKED: Final = 24
 """The most spots that are marked, besides the line."""

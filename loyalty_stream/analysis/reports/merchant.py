@@ -6,7 +6,7 @@ from typing import Final
 from duckdb import DuckDBPyConnection
 from msgspec import Struct
 
-from loyalty_stream.analysis.reports.ledger_tables import NothingToReportError, Span, row, rows
+from loyalty_stream.analysis.reports.ledger_tables import NothingToReportError, Span, prepare_lines, row, rows
 from loyalty_stream.programme import Programme
 
 TOP: Final = 10
@@ -124,6 +124,7 @@ def merchant_report(
     connection: DuckDBPyConnection, data: Span, programme: Programme, merchant: str
 ) -> MerchantReport:
     """The report of a merchant. Raises NothingToReportError where no order has a line of it."""
+    prepare_lines(connection)
     (sold,) = row(connection, "SELECT count(*) FROM line WHERE merchant_id = $merchant", merchant=merchant)
     if not sold:
         known = [

@@ -25,7 +25,7 @@ def finance_page(report: FinanceReport, w: Words) -> Page:
         kicker=w("finance.kicker"),
         title=w("finance.title"),
         about=[span_line(report.data, w)],
-        short=_short(report, w),
+        short=list(_short(report, w)),
         cards=_cards(report, w),
         sections=[
             Section(w("finance.benefit"), list(_benefit(report, w))),
@@ -38,34 +38,32 @@ def finance_page(report: FinanceReport, w: Words) -> Page:
     )
 
 
-def _short(report: FinanceReport, w: Words) -> list[str]:
+def _short(report: FinanceReport, w: Words) -> Iterator[str]:
     plan, owed, benefit = report.plan, report.liability, report.benefit
-    return [
-        w(
-            "finance.short_benefit",
-            extra=w.money(benefit.extra_sales_amount),
-            net=w.money(benefit.net_amount),
-        ),
-        w(
-            "finance.short_liability",
-            points=w.count(owed.outstanding),
-            liability=w.money(owed.liability_amount),
-            breakage=w.percent(owed.expected_breakage),
-        ),
-        w(
+    yield w(
+        "finance.short_benefit", extra=w.money(benefit.extra_sales_amount), net=w.money(benefit.net_amount)
+    )
+    yield w(
+        "finance.short_liability",
+        points=w.count(owed.outstanding),
+        liability=w.money(owed.liability_amount),
+        breakage=w.percent(owed.expected_breakage),
+    )
+    if plan.investment_amount or plan.extra_sales_amount:
+        yield w(
             "finance.short_plan",
             investment=w.money(plan.investment_amount),
             extra=w.money(plan.extra_sales_amount),
             net=w.money(plan.net_amount),
-        ),
-        w(
+        )
+    if plan.potential_amount:
+        yield w(
             "finance.short_potential",
             customers=w.count(plan.customers),
             baseline=w.money(plan.baseline_annual_spend_amount),
             expected=w.money(plan.expected_annual_spend_amount),
             potential=w.money(plan.potential_amount),
-        ),
-    ]
+        )
 
 
 def _cards(report: FinanceReport, w: Words) -> list[Card]:
