@@ -1,7 +1,9 @@
 """The mall's history as an export, and its reports' numbers: made once for all tests of reports."""
 
+import atexit
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 
 import mall_year
@@ -20,7 +22,9 @@ def history() -> mall_year.History:
 
 @cache
 def exported() -> Path:
-    directory = Path(mkdtemp(prefix="mall-")) / "export"
+    made = Path(mkdtemp(prefix="mall-"))
+    atexit.register(rmtree, made)
+    directory = made / "export"
     export_lines(directory, history().events, history().facts, partitions=3)
     return directory
 
