@@ -145,6 +145,8 @@ class LedgerProcessor:
         self._timers = Timers()
         self._starts = CampaignStarts(context.side_tables[stage.starts_changelog])
         self._counts = Counts()
+        self._apply = decide.apply
+        self._settle_at = expiry.settle_at
 
     # -- what the engine calls --------------------------------------------------------------------------
 
@@ -194,7 +196,7 @@ class LedgerProcessor:
             return
         self._counts.events_in[fact.__class__] += 1
         account, now = entry.account, self.time
-        events = decide.apply(account, fact, self._rules, now, at=at, quiet_until=entry.scheduled)
+        events = self._apply(account, fact, self._rules, now, at=at, quiet_until=entry.scheduled)
         if events:
             self._record(key, entry, events)
         else:
@@ -366,7 +368,7 @@ class LedgerProcessor:
     def _settle(self, key: bytes, due: int) -> None:
         entry: Entry = self._table.get(key)
         entry.scheduled = NEVER  # its timer has just been taken out
-        events = expiry.settle_at(entry.account, key.decode(), self._rules, due)
+        events = self._settle_at(entry.account, key.decode(), self._rules, due)
         self._record(key, entry, events)
 
 

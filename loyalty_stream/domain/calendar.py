@@ -19,6 +19,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_AT: Final[dict[tzinfo | None, datetime]] = {}
 _DATES: Final[dict[datetime, int]] = {}
 _MOST_DATES: Final = 1 << 14
+_LATEST: Final[list[datetime]] = [_EPOCH]
+_LATEST_MS: Final[list[int]] = [0]
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 
 
@@ -28,6 +30,8 @@ def to_ms(moment: datetime) -> int:
     Subtracting datetimes of the very same tzinfo costs a tenth of the general case, and msgspec makes one
     object per offset; so the epoch is kept once for each offset (there are 2,879 at most).
     """
+    if moment is _LATEST[0]:
+        return _LATEST_MS[0]
     zone = moment.tzinfo
     epoch = _EPOCH_AT.get(zone)
     if epoch is None:
@@ -36,6 +40,11 @@ def to_ms(moment: datetime) -> int:
             epoch = _EPOCH_AT[zone] = _EPOCH.astimezone(zone)
     since = moment - epoch
     return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
+
+
+def know(moment: datetime, ms: int) -> None:
+    """`to_ms(moment)` is `ms`, and will be asked for: it is the time of the event that comes now."""
+    _LATEST[0], _LATEST_MS[0] = moment, ms
 
 
 def date_to_ms(date: datetime) -> int:

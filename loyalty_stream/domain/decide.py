@@ -97,6 +97,7 @@ def apply(
         return []
     if at is None:
         at = calendar.to_ms(fact.time)
+    calendar.know(fact.time, at)
     due: list[PointEvent] = []
     quiet = quiet_until is not None and quiet_until > now
     if not quiet and expiry.may_be_due(account, rules, now):

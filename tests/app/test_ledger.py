@@ -354,8 +354,8 @@ def test_an_account_that_breaks_the_law_raises_and_is_told(monkeypatch: pytest.M
         account.available -= 1
         return events
 
-    partition = Partition(given.PLAIN)
     monkeypatch.setattr(decide, "apply", losing)
+    partition = Partition(given.PLAIN)
     with pytest.raises(UnbalancedAccountError, match="c-1: 1 points are unexplained"):
         partition.take(given.order_paid("o1", "2026-01-15 10:00"))
     assert partition.sink.violations == 1
@@ -364,14 +364,13 @@ def test_an_account_that_breaks_the_law_raises_and_is_told(monkeypatch: pytest.M
 
 
 def test_a_defect_in_what_falls_due_is_no_record_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    partition = Partition(given.PLAIN)
-    partition.take(given.order_paid("o1", "2026-01-15 10:00"))
-    partition.take(given.hold_points("h1", "2026-01-15 10:01", 100))
-
     def failing(*_: Any) -> list[PointEvent]:
         raise ValueError("a defect")
 
     monkeypatch.setattr(expiry, "settle_at", failing)
+    partition = Partition(given.PLAIN)
+    partition.take(given.order_paid("o1", "2026-01-15 10:00"))
+    partition.take(given.hold_points("h1", "2026-01-15 10:01", 100))
     with pytest.raises(TimerFailedError, match=r"customer c-1 .*a defect"):
         partition.take(given.check_in("x1", "2026-01-15 11:00", subject="c-2"))
 
