@@ -30,6 +30,8 @@ from loyalty_stream.engine.task import Clock
 from loyalty_stream.wire.partitioning import partition_of
 
 PARTITIONS: Final = 4
+LEDGER: Final = ("ledger", "allocation")
+"""The stages that are measured: analytics and leaderboards can run in workers of their own."""
 BATCH_BYTES: Final = 900_000
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _STARTS_WITHIN_SECONDS: Final = 120.0
@@ -60,7 +62,11 @@ class Cluster:
     _deployments: int = 0
 
     async def deployment(
-        self, partitions: int = PARTITIONS, guarantee: str = "exactly_once", programme: Path = PROGRAMME
+        self,
+        partitions: int = PARTITIONS,
+        guarantee: str = "exactly_once",
+        programme: Path = PROGRAMME,
+        stages: tuple[str, ...] = LEDGER,
     ) -> Settings:
         """Settings of a deployment that has its topics, all empty, and nothing else."""
         self._deployments += 1
@@ -71,6 +77,7 @@ class Cluster:
             topic_prefix=f"{name}-",
             programme=programme,
             clock=Clock.EVENTS,
+            stages=stages,
             guarantee=guarantee,
             web_port=free_port(),
             session_timeout=60.0,  # it is stopped while its backlog is written
@@ -212,6 +219,7 @@ async def worker(settings: Settings) -> AsyncIterator[Program]:
         "app_id": settings.app_id,
         "topic_prefix": settings.topic_prefix,
         "guarantee": settings.guarantee,
+        "stages": settings.stages,
         "web_port": settings.web_port,
         "session_timeout": settings.session_timeout,
         "programme": str(settings.programme),

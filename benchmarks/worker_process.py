@@ -15,6 +15,7 @@ def main() -> int:
     """Run until SIGTERM; the argument is an object of settings."""
     given = json.loads(sys.argv[1])
     tables, programme = given.pop("tables"), Path(given.pop("programme"))
+    given["stages"] = tuple(given["stages"])
     settings = Settings(
         programme=programme, clock=Clock.EVENTS, tables=None if tables is None else Path(tables), **given
     )

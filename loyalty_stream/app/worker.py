@@ -196,7 +196,7 @@ def _tune_garbage_collection() -> None:
     CPython's default, a look at the young after 700 new containers, costs a third of the time of an event.
     """
     gc.freeze()
-    gc.set_threshold(100_000, 50, 1_000)
+    gc.set_threshold(1_000_000, 50, 1_000)
 
 
 def _claim_port(settings: Settings) -> None:
