@@ -84,6 +84,8 @@ class Difference(Struct, kw_only=True):
     """Commands that were refused, by code."""
     rewards: dict[str, Change]
     """Pieces issued, by reward."""
+    prizes: dict[str, Change]
+    """Entries that won, by prize."""
     tiers: dict[str, Change]
     """Customers in the end, by tier; empty: none."""
     campaigns: list[CampaignChange]
@@ -170,6 +172,7 @@ def _compared(
         by_reason={name: by.get(name, {}) for name in ("granted", "redeemed", "revoked")},
         rejections=by.get("rejected", {}),
         rewards=by.get("rewards", {}),
+        prizes=by.get("prizes", {}),
         tiers=by.get("tier", {}),
         campaigns=_campaigns(by),
         better_off=better,

@@ -28,6 +28,7 @@ def as_text(found: Difference, currency: str) -> str:
     lines += [_money("spent on orders", found.cash_amount), _money("liability", found.liability_amount)]
     lines += _table("Campaigns", [_campaign_rows(each) for each in found.campaigns])
     lines += _table("Rewards issued", [[_row(name, each)] for name, each in found.rewards.items()])
+    lines += _table("Prizes won", [[_row(name, each)] for name, each in found.prizes.items()])
     lines += _table("Commands refused", [[_row(name, each)] for name, each in found.rejections.items()])
     lines += _table("Tiers", [[_row(name or "none", each)] for name, each in found.tiers.items()])
     lines += _customers(found)

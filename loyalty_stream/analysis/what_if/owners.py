@@ -19,6 +19,7 @@ from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import allocation_book, allocations, calendar, draws
 from loyalty_stream.domain.allocation_book import Given, Served
 from loyalty_stream.domain.announcements import DrawSeedRevealed
+from loyalty_stream.domain.campaign_book import ALWAYS
 from loyalty_stream.domain.events import SOURCE
 from loyalty_stream.domain.facts import AllocationAnswered, EntryWon, GrantPoints
 from loyalty_stream.domain.owner_requests import AllocationRequested, OwnerRequest, PassedData, TimePassed
@@ -83,7 +84,7 @@ def serve(
         elif request.subject in as_it_was:
             continue
         owner.serve(request)
-    owner.come_to(end)
+    owner.come_to(ALWAYS)  # seeds are heard by all, however far their own times have come
     return answers
 
 

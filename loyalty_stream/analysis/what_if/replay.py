@@ -19,6 +19,7 @@ from loyalty_stream.app.outbox import TELLING_NOTES, Outbox
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import calendar, decide, expiry
 from loyalty_stream.domain.account import Account
+from loyalty_stream.domain.campaign_book import ALWAYS
 from loyalty_stream.domain.events import SOURCE, PointEvent
 from loyalty_stream.domain.evolve import fold
 from loyalty_stream.domain.facts import (
@@ -183,8 +184,8 @@ class _Life:
                 self._apply(said, calendar.to_ms(said.time))
 
     def end(self, end: int) -> None:
-        """What is new until the end, and what falls due by then."""
-        self._apply_new(end)
+        """All that is new and has not come yet, and what falls due by `end` (ms)."""
+        self._apply_new(ALWAYS)
         if expiry.may_be_due(self.account, self._rules, end):
             self._keep(expiry.settle(self.account, self.customer, self._rules, end))
 

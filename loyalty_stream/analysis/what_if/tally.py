@@ -10,6 +10,7 @@ from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import (
     CommandRejected,
     DrawEntered,
+    DrawWon,
     PointEvent,
     PointExpired,
     PointGranted,
@@ -79,6 +80,8 @@ class Tally:
             sums["rewards", data.reward_id] += sign * data.quantity
         elif isinstance(data, DrawEntered):
             sums["entries", data.campaign_id] += sign
+        elif isinstance(data, DrawWon):
+            sums["prizes", data.prize] += sign
 
     def close(self, account: Account) -> None:
         """The customer's events are counted; this is what they led to."""
@@ -109,7 +112,8 @@ WITH told AS (
             WHEN type = 'point-granted' THEN 'granted' WHEN type = 'point-redeemed' THEN 'redeemed'
             WHEN type = 'point-expired' THEN 'expired' WHEN type = 'point-revoked' THEN 'revoked'
             WHEN type = 'point-restored' THEN 'restored' WHEN type = 'command-rejected' THEN 'rejected'
-            WHEN type = 'reward-issued' THEN 'rewards' WHEN type = 'draw-entered' THEN 'entries' END AS measure,
+            WHEN type = 'reward-issued' THEN 'rewards' WHEN type = 'draw-entered' THEN 'entries'
+            WHEN type = 'draw-won' THEN 'prizes' END AS measure,
         CASE type
             WHEN 'point-granted' THEN CASE
                 WHEN campaign_id IS NOT NULL THEN 'campaign ' || campaign_id
@@ -123,9 +127,10 @@ WITH told AS (
             WHEN 'command-rejected' THEN code
             WHEN 'reward-issued' THEN reward_id
             WHEN 'draw-entered' THEN campaign_id
+            WHEN 'draw-won' THEN data->>'prize'
             ELSE '' END AS label,
         CASE type
-            WHEN 'command-rejected' THEN 1 WHEN 'draw-entered' THEN 1
+            WHEN 'command-rejected' THEN 1 WHEN 'draw-entered' THEN 1 WHEN 'draw-won' THEN 1
             WHEN 'reward-issued' THEN (data->>'quantity')::BIGINT ELSE points END AS value,
         amount, customer, campaign_id, type
     FROM once
