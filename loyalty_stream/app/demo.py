@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from loyalty_stream.app import topics
+from loyalty_stream.app.board_view import look_up
 from loyalty_stream.app.complete_journey import PROGRAMME_FILE, PreparedImport
 from loyalty_stream.app.demo_report import Run, further, summarize
 from loyalty_stream.app.demo_summary import Summary
@@ -40,6 +41,9 @@ PARTITIONS: Final = 4
 _EMBEDDED_SESSION_SECONDS: Final = 10.0  # a join takes half of it there, docs/local-broker.md
 _ASK_EVERY_S: Final = 0.2
 _STALLED_AFTER_S: Final = 120.0
+_SETTLED_AFTER_S: Final = 2.0
+"""Leaderboards publish once a second; when nothing moves for longer than that, all of it is done."""
+_BOARD: Final = "monthly"
 _WORKER_STOPS_WITHIN_S: Final = 30.0
 _WORKER_LOG: Final = "worker.log"
 _LAST_WORDS: Final = 25
@@ -123,10 +127,11 @@ def _run(
         console.print(f"applied    by a worker of its own, guarantee in force: {guarantee}")
         summary = Summary(load_programme(PROGRAMME_FILE))
         report = interruption.run(_verify(settings, summary, bars))
+        board = interruption.run(look_up(settings, _BOARD))
     console.print(f"verified   {report.events:,} point events folded again into {report.accounts:,} accounts")
     console.print()
     facts = Run(prepared.fact_count, guarantee, options.speed, time.monotonic() - started)
-    sound = summarize(console, summary, prepared.report, report, facts)
+    sound = summarize(console, summary, board, prepared.report, report, facts)
     if options.report:
         for line in options.report(settings, summary.largest_campaign):
             console.print(line, soft_wrap=True)
@@ -237,28 +242,32 @@ async def _publish_paced(prepared: PreparedImport, settings: Settings, speed: fl
 def _wait_until_applied(
     prepared: PreparedImport, stand: _Stand, worker: BoundProcess, bars: Progress, interruption: Interruption
 ) -> str:
-    """Wait for the worker to have committed every fact, and what its accounts asked the budgets for.
+    """Wait for the worker to have committed every fact, and whatever came of them in all its stages.
 
     Returns the guarantee that it says is in force.
     """
     bar = bars.add_task("applying", total=prepared.fact_count)
-    applied, unanswered, guarantee, moved = 0, 0, "", time.monotonic()
-    while applied < prepared.fact_count or unanswered:
+    seen, moved = _Seen(0, 0, 0, 0, ""), time.monotonic()
+    while (
+        seen.applied < prepared.fact_count
+        or seen.unanswered
+        or seen.lag
+        or time.monotonic() - moved < _SETTLED_AFTER_S
+    ):
         if worker.exit_code is not None:
             raise WorkerBrokeDownError(f"the worker ended with {worker.exit_code}:\n{_tail(stand.directory)}")
         if time.monotonic() - moved > _STALLED_AFTER_S:
             raise WorkerBrokeDownError(
-                f"the worker stalls at {applied} of {prepared.fact_count}:\n{_tail(stand.directory)}"
+                f"the worker stalls at {seen.applied} of {prepared.fact_count}:\n{_tail(stand.directory)}"
             )
         interruption.check()
         time.sleep(_ASK_EVERY_S)
         with suppress(OSError):  # it is still starting
-            seen = _ask(stand.settings)
-            guarantee = seen.guarantee
-            if (seen.applied, seen.unanswered) != (applied, unanswered):
-                applied, unanswered, moved = seen.applied, seen.unanswered, time.monotonic()
-                bars.update(bar, completed=applied)
-    return guarantee
+            before, seen = seen, _ask(stand.settings)
+            if seen != before:
+                moved = time.monotonic()
+                bars.update(bar, completed=seen.applied)
+    return seen.guarantee
 
 
 class _Seen(NamedTuple):
@@ -268,6 +277,10 @@ class _Seen(NamedTuple):
     """Facts committed, dead letters included."""
     unanswered: int
     """Requests to budgets whose answers no account has had."""
+    lag: int
+    """Records that some stage has not applied yet."""
+    done: int
+    """What all stages have written so far: it moves as long as anything does."""
     guarantee: str
 
 
@@ -276,20 +289,26 @@ def _ask(settings: Settings) -> _Seen:
     url = f"http://{settings.web_host}:{settings.web_port}/metrics"
     with urllib.request.urlopen(url, timeout=5.0) as answer:
         text = answer.read().decode()
-    applied = asked = answered = 0
+    applied = asked = answered = lag = done = 0
     guarantee = ""
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name in {"loyalty_events_in_total", "loyalty_dead_letters_total"}:
                 if sample.labels.get("type") == "allocation-answered":
                     answered += int(sample.value)
+                elif sample.labels.get("type") == "grant-points":  # the leaderboards' own
+                    done += int(sample.value)
                 else:
                     applied += int(sample.value)
             elif sample.name == "loyalty_allocation_requests_total":
                 asked += int(sample.value)
+            elif sample.name == "loyalty_lag_records":
+                lag += int(sample.value)
+            elif sample.name in {"loyalty_transaction_seconds_count", "loyalty_board_standings_total"}:
+                done += int(sample.value)
             elif sample.name == "loyalty_guarantee" and sample.value:
                 guarantee = sample.labels["guarantee"]
-    return _Seen(applied, asked - answered, guarantee)
+    return _Seen(applied, asked - answered, lag, done, guarantee)
 
 
 async def _verify(settings: Settings, summary: Summary, bars: Progress) -> VerifyReport:

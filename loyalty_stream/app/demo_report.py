@@ -10,6 +10,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Column, Table
 
+from loyalty_stream.app.board_view import BoardView
 from loyalty_stream.app.complete_journey import STORE_ZONE, ImportReport
 from loyalty_stream.app.demo_summary import Summary
 from loyalty_stream.app.settings import Settings
@@ -36,13 +37,19 @@ class Run:
 
 
 def summarize(
-    console: Console, summary: Summary, imported: ImportReport, report: VerifyReport, run: Run
+    console: Console,
+    summary: Summary,
+    board: BoardView,
+    imported: ImportReport,
+    report: VerifyReport,
+    run: Run,
 ) -> bool:
     """Print what the year came to and what is proved; returns whether all of it holds."""
     _year(console, summary, imported)
     _points(console, summary, report)
     _tiers(console, summary)
     _campaigns(console, summary)
+    _board(console, summary, board)
     _top(console, summary)
     return _proof(console, summary, imported, report, run)
 
@@ -84,7 +91,8 @@ def _points(console: Console, summary: Summary, report: VerifyReport) -> None:
     table.add_row(
         "expired",
         f"{report.expired:,}",
-        f"{_percent(report.expired, granted)}, unused for {expiry.period.text}; {summary.warnings:,} warnings before",
+        f"{_percent(report.expired, granted)}, unused for {expiry.period.text}; "
+        f"{summary.warned.total():,} warnings before",
     )
     table.add_row(
         "outstanding", f"{report.outstanding:,}", f"customers can spend {_money(worth, programme)} with them"
@@ -113,6 +121,30 @@ def _tiers(console: Console, summary: Summary) -> None:
         )
     table.add_row("below", f"{held['']:,}", f"{summary.rises:,} changes of a tier on the way")
     console.print(table)
+    console.print()
+
+
+def _board(console: Console, summary: Summary, board: BoardView) -> None:
+    data = board.standings.data
+    state = "final" if board.is_final else "so far"
+    table = Table(
+        Column("rank", justify="right"),
+        Column("customer", justify="right"),
+        Column("points earned", justify="right"),
+        Column("reward", justify="right"),
+        header_style="",
+        box=None,
+        pad_edge=False,
+    )
+    for place in data.entries[:_TOP]:
+        reward = "" if place.reward_points is None else f"{place.reward_points:,}"
+        table.add_row(f"{place.rank}", place.customer, f"{place.score:,}", reward)
+    console.print(f"[bold]Leaderboard {data.board!r} of {data.period}, {state}[/bold]")
+    console.print(table)
+    console.print(
+        f"{summary.rewarded.total():,} points went to {len(summary.rewarded):,} customers for their places "
+        "in the year's months"
+    )
     console.print()
 
 

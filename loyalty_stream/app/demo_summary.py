@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from loyalty_stream.domain import orders
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import PointEvent, PointExpiring, PointGranted, TierChanged
+from loyalty_stream.domain.fold_points import GRANT
 from loyalty_stream.programme import Programme
 
 
@@ -40,7 +41,10 @@ class Summary:
         """Reason of the grant -> points."""
         self.reached: Counter[int] = Counter()
         """Minimum amount of a threshold -> orders that reached it."""
-        self.warnings = 0
+        self.warned: Counter[str] = Counter()
+        """Customer -> warnings of points that were about to expire."""
+        self.rewarded: Counter[str] = Counter()
+        """Customer -> points for places on the leaderboard."""
         self.rises = 0
         self.campaigns: defaultdict[str, CampaignCount] = defaultdict(CampaignCount)
         self.customers: list[Customer] = []
@@ -63,7 +67,7 @@ class Summary:
             case TierChanged():
                 self.rises += 1
             case PointExpiring():
-                self.warnings += 1
+                self.warned[event.subject] += 1
             case _:
                 pass
 
@@ -83,7 +87,10 @@ class Summary:
         )
 
     def _grant(self, customer: str, grant: PointGranted) -> None:
-        self.granted_for["campaign" if grant.campaign_id else grant.reason] += grant.points
+        reason = "campaign" if grant.campaign_id else "leaderboard" if grant.rule == GRANT else grant.reason
+        self.granted_for[reason] += grant.points
+        if reason == "leaderboard":  # nobody else grants points by command here
+            self.rewarded[customer] += grant.points
         if grant.campaign_id:
             count = self.campaigns[grant.campaign_id]
             count.customers.add(customer)
