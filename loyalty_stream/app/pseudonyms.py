@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, assert_never
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from loyalty_stream import __version__
@@ -26,7 +25,9 @@ from loyalty_stream.engine.log import Record
 from loyalty_stream.engine.stage import Context, Decoded
 from loyalty_stream.engine.table import Codec
 from loyalty_stream.wire import decode as wire
+from loyalty_stream.wire import own_commands
 from loyalty_stream.wire.dead_letter import PREFIX, Place, dead_letter
+from loyalty_stream.wire.own_commands import ReferrerNamed
 from loyalty_stream.wire.partitioning import partition_of
 from loyalty_stream.wire.reasons import Reason
 from loyalty_stream.wire.sealed import Original, seal
@@ -35,18 +36,6 @@ SEALED: Final = f"{PREFIX}sealed"
 """Header of a dead letter: `aes-256-gcm`, or `dropped` where the record names nobody it could be sealed for."""
 _NOBODY: Final = frozenset({Reason.WRONG_PARTITION, Reason.KEY_MISMATCH, Reason.MISSING_KEY})
 """The key is missing, or is not (or not here) the one whose data the record holds."""
-
-
-class ReferrerNamed(Struct, frozen=True, gc=False, tag_field="type", tag="referrer-named"):
-    """To the partition of a customer who referred another: `alias` is what they are called by on the other's side."""
-
-    subject: str
-    alias: str
-
-
-_REFERRER_NAMED: Final = b'{"type":"referrer-named"'
-_encode: Final = msgspec.json.Encoder().encode
-_read_named: Final = msgspec.json.Decoder(ReferrerNamed).decode
 
 
 class _Renamed(NamedTuple):
@@ -120,9 +109,13 @@ class PseudonymProcessor(LedgerProcessor):
 
     def decode(self, topic: str, record: Record) -> Decoded:
         value = record.value
-        if value is not None and topic == self._stage.commands_topic and value.startswith(_REFERRER_NAMED):
+        if (
+            value is not None
+            and topic == self._stage.commands_topic
+            and value.startswith(own_commands.REFERRER_NAMED)
+        ):
             try:
-                return 0, _read_named(value)
+                return 0, own_commands.decode_referrer_named(value)
             except msgspec.DecodeError:
                 pass  # not ours: the ledger says what is wrong with it
         return super().decode(topic, record)
@@ -211,7 +204,10 @@ class PseudonymProcessor(LedgerProcessor):
             if partition_of(alias.encode(), self._stage.partitions) == partition:
                 break
         self._context.emit(
-            self._stage.commands_topic, partition, named, _encode(ReferrerNamed(referrer, alias))
+            self._stage.commands_topic,
+            partition,
+            named,
+            own_commands.encode_referrer_named(ReferrerNamed(referrer, alias)),
         )
         return alias
 

@@ -11,10 +11,12 @@ from loyalty_stream.domain.standings import CHANGED, CLOSED
 from loyalty_stream.domain.statistics import COUNTED
 from loyalty_stream.wire.allocations import INTERNAL
 from loyalty_stream.wire.dead_letter import PREFIX
+from loyalty_stream.wire.internal_records import ALL, INTERNAL_COMMANDS, INTERNAL_TOPICS, InternalRecord
 from loyalty_stream.wire.json_schema import GENERATED, ID, Schema
 from loyalty_stream.wire.reasons import Reason
 from loyalty_stream.wire.topics import ACCEPTED, TOPIC_OF_TYPE, type_name
 
+POINTS_COMMANDS: Final = "points-commands"
 POINT_EVENTS: Final = "points-events"
 NOTIFICATIONS: Final = "notifications"
 LEADERBOARDS: Final = "leaderboards"
@@ -29,6 +31,8 @@ _JSON_SCHEMA: Final = "application/schema+json;version=draft-2020-12"
 def document() -> Schema:
     """The document, as plain values."""
     incoming = {topic: [type_name(fact) for fact in facts] for topic, facts in ACCEPTED.items()}
+    incoming[POINTS_COMMANDS] += INTERNAL_COMMANDS
+    between = {topic: list(kinds) for topic, kinds in (INTERNAL | INTERNAL_TOPICS).items()}
     outgoing = list(EVENT_TYPE.values())
     counted = list(COUNTED)
     channels = {topic: _channel(topic, names) for topic, names in incoming.items()}
@@ -48,7 +52,7 @@ def document() -> Schema:
             LEADERBOARDS: _channel(LEADERBOARDS, [CHANGED, CLOSED]),
             CAMPAIGN_STATS: _channel(CAMPAIGN_STATS, counted),
             DEAD_LETTERS: _channel(DEAD_LETTERS, ["dead-letter"]),
-            **{topic: _internal_channel(topic, list(kinds)) for topic, kinds in INTERNAL.items()},
+            **{topic: _internal_channel(topic, names) for topic, names in between.items()},
         },
         "operations": {
             **{f"receive-{topic}": _operation("receive", topic) for topic in incoming},
@@ -59,7 +63,7 @@ def document() -> Schema:
             f"send-{DEAD_LETTERS}": _operation("send", DEAD_LETTERS),
             **{
                 f"{action}-{topic}": _operation(action, topic)
-                for topic in INTERNAL
+                for topic in between
                 for action in ("send", "receive")
             },
         },
@@ -72,6 +76,7 @@ def document() -> Schema:
                 **{name: _message(name, "out", _COUNTED_KEY) for name in counted},
                 "dead-letter": _dead_letter(),
                 **{name: _message(name, "internal") for kinds in INTERNAL.values() for name in kinds},
+                **{name: _internal_record(name, record) for name, record in ALL.items()},
             }
         },
     }
@@ -101,6 +106,13 @@ def _message(name: str, direction: str, key: Schema = ID) -> Schema:
 def _standings(name: str) -> Schema:
     """Keyed by board and period, not by customer."""
     return {**_message(name, "out"), "bindings": {"kafka": {"key": {"type": "string"}}}}
+
+
+def _internal_record(name: str, record: InternalRecord) -> Schema:
+    """Plain JSON, no CloudEvent."""
+    key: Schema = {"type": "string", "pattern": record.key}
+    internal: Schema = {"contentType": "application/json", "x-internal": True}
+    return _message(name, "internal", key) | internal
 
 
 def _dead_letter() -> Schema:

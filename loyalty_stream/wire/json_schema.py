@@ -6,7 +6,7 @@ It knows no topic and writes no file; `schema` does that. What a schema can't sa
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from msgspec import NODEFAULT, UNSET
+from msgspec import NODEFAULT, UNSET, Struct
 from msgspec.inspect import (
     BoolType,
     DateTimeType,
@@ -148,6 +148,24 @@ def internal_schema(kind: type[OwnerRequest] | type[Answer]) -> Schema:
     }
 
 
+def internal_record_schema(name: str, kind: type[Struct]) -> Schema:
+    """A record of ours that is no CloudEvent, as parts of this application write it: every field is there."""
+    declared = type_info(kind)
+    assert isinstance(declared, StructType)
+    shape = _object(declared)
+    properties = shape["properties"]
+    assert isinstance(properties, dict)
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:{SOURCE}:internal:{name}",
+        "$comment": GENERATED,
+        "title": name,
+        "description": _first_line(kind),
+        **shape,
+        "required": sorted(properties),
+    }
+
+
 def standings_schema(name: str) -> Schema:
     """The whole CloudEvent of standings; readers must take fields that they don't know."""
     declared = type_info(Standings)
@@ -179,6 +197,8 @@ def _schema(declared: Type) -> Schema:  # noqa: C901, PLR0911, PLR0912 - one for
             return _noted(inner, extra or {})
         case UnionType(types=types):
             return _union(types)
+        case StructType(array_like=True):
+            return _row(declared)
         case StructType():
             return _object(declared)
         case VarTupleType():
@@ -243,6 +263,19 @@ def _array(declared: VarTupleType) -> Schema:
         "type": "array",
         "items": _schema(declared.item_type),
         **{limit: value for limit, value in limits.items() if value is not None},
+    }
+
+
+def _row(declared: StructType) -> Schema:
+    """An object written as an array: its tag, then the fields in order; trailing ones that say nothing are left out."""
+    tagged: list[JsonSchemaValue] = [] if declared.tag is None else [{"const": declared.tag}]
+    fields = [{"title": field.name, **_property(field)} for field in declared.fields]
+    required = sum(field.required for field in declared.fields)
+    return {
+        "type": "array",
+        "prefixItems": [*tagged, *fields],
+        "minItems": len(tagged) + required,
+        "maxItems": len(tagged) + len(fields),
     }
 
 

@@ -3,12 +3,16 @@ from datetime import UTC, datetime
 
 import pytest
 from jsonschema import Draft202012Validator
+from msgspec import structs
 
 from loyalty_stream.app.settings import ALLOCATIONS
+from loyalty_stream.domain.counts import Counts
 from loyalty_stream.domain.facts import EntryWon, EntryWonData
 from loyalty_stream.domain.owner_requests import AllocationRequested, RequestedData
-from loyalty_stream.wire import allocations, schema
+from loyalty_stream.domain.standings import PartPassed, PartTold
+from loyalty_stream.wire import allocations, schema, standings, statistics
 from loyalty_stream.wire.json_schema import fact_schema
+from loyalty_stream.wire.own_commands import ReferrerNamed, encode_referrer_named
 from loyalty_stream.wire.topics import ACCEPTED, FACT_OF_TYPE, TOPIC_OF_TYPE
 from tests.wire.samples import DATA, event
 
@@ -52,7 +56,7 @@ def test_asyncapi_has_every_topic_and_every_reference_leads_somewhere():
     assert document["asyncapi"] == "3.0.0"
     assert set(document["channels"]) == {
         *ACCEPTED,
-        *ALLOCATIONS,
+        *INTERNAL,
         "points-events",
         "notifications",
         "leaderboards",
@@ -89,12 +93,21 @@ WON = EntryWon(
     data=EntryWonData(entry_id="e-1", campaign_id="lots", prize="car", proof="00"),
 )
 
+TOLD = PartTold("monthly", "2026-01", 0, 1, 2, 3, 1_768_435_200_000, (("c-1", 200, 1_768_435_100_000, ""),))
+COUNTED = statistics.Partial(3, "programme", 29_473_920, 1_768_435_200_000, Counts(customers=2, granted=300))
+INTERNAL = {*ALLOCATIONS, "board-times", "board-parts", "campaign-counts"}
+
 
 @pytest.mark.parametrize(
     ("name", "written"),
     [
         ("allocation-requested", allocations.encode_request(REQUESTED)),
         ("draw-entry-won", allocations.encode_answer(WON)),
+        ("ledger-time", standings.encode_time(standings.LedgerTime(1_768_435_200_000))),
+        ("board-part", standings.encode_part(TOLD)),
+        ("board-time", standings.encode_part(PartPassed("monthly", 1, 1_768_435_200_000, 0))),
+        ("partition-counts", statistics.encode_partial(COUNTED)),
+        ("referrer-named", encode_referrer_named(ReferrerNamed("c-1", "r-7f"))),
     ],
 )
 def test_what_parts_of_the_application_say_to_each_other_keeps_to_its_schema(name, written):
@@ -108,4 +121,19 @@ def test_what_parts_of_the_application_say_to_each_other_keeps_to_its_schema(nam
 
 def test_topics_between_parts_of_the_application_are_marked_so():
     channels = json.loads(schema.files()["asyncapi.json"])["channels"]
-    assert {topic for topic, channel in channels.items() if channel.get("x-internal")} == set(ALLOCATIONS)
+    assert {topic for topic, channel in channels.items() if channel.get("x-internal")} == INTERNAL
+
+
+def test_counts_are_described_as_they_are_written_in_a_row():
+    contract = Draft202012Validator(json.loads(schema.files()["internal/partition-counts.json"]))
+    full = Counts(customers=2, granted=300, winners=1, granted_by={"purchase": 300}, revoked_by={"refund": 1})
+    contract.validate(json.loads(statistics.encode_partial(structs.replace(COUNTED, counts=full))))
+    for wrong in (["boards", 2], ["counts", "2"], []):
+        told = json.loads(statistics.encode_partial(COUNTED)) | {"counts": wrong}
+        assert not contract.is_valid(told), wrong
+
+
+def test_what_the_ledger_tells_itself_stands_with_the_commands_and_is_marked():
+    document = json.loads(schema.files()["asyncapi.json"])
+    assert "referrer-named" in document["channels"]["points-commands"]["messages"]
+    assert document["components"]["messages"]["referrer-named"]["x-internal"] is True
