@@ -4,6 +4,7 @@ A period is closed, once, when every partition has passed its close; then the ra
 It knows no score but those of the first places.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
@@ -36,6 +37,7 @@ from loyalty_stream.wire.partitioning import partition_of
 from loyalty_stream.wire.reasons import Reason
 
 NAME: Final = "leaderboards"
+_pack: Final = msgspec.msgpack.Encoder().encode
 PUBLISH_SECONDS: Final = 1.0
 """A board's standings are published at most so often (DOMAIN.md); final ones at once."""
 
@@ -55,9 +57,11 @@ class Passed(Struct, array_like=True, gc=False, tag="passed"):
 
 
 class Published(Struct, array_like=True, gc=False, tag="published"):
-    """How many standings of a period were published, which numbers them."""
+    """How many standings of a period were published, which numbers them, and what the last of them said."""
 
     number: int = 0
+    shown: bytes = b""
+    """The digest of its entries, so that nothing is said twice after a restart."""
 
 
 State: TypeAlias = Part | Passed | Published
@@ -105,13 +109,12 @@ class LeaderboardStage:
 
 
 class _Period:
-    """A period of a board that is not closed: its parts, and what was published last."""
+    """A period of a board that is not closed."""
 
-    __slots__ = ("changed", "parts", "shown")
+    __slots__ = ("changed", "parts")
 
     def __init__(self) -> None:
         self.parts: dict[int, PartTold] = {}
-        self.shown: Sequence[Entry] | None = None
         self.changed = True
 
     @property
@@ -252,12 +255,13 @@ class LeaderboardProcessor:
         period = self._open[board.id, span]
         period.changed = False
         best = period.best(board.size)
-        if best == period.shown:
-            return False
-        period.shown = best
+        shown = _digest(best)
         key = _published_key(board.id, span)
         published: Published = self._table.get(key) or Published()
+        if shown == published.shown:
+            return False
         published.number += 1
+        published.shown = shown
         self._table.touch(key, published)
         told = period.latest
         entries = domain.ranked(best, board, rewarded=False)
@@ -318,6 +322,10 @@ class LeaderboardProcessor:
 def _rank(entry: Entry) -> tuple[int, int, str]:
     customer, score, reached, _ = entry
     return -score, reached, customer
+
+
+def _digest(entries: Sequence[Entry]) -> bytes:
+    return hashlib.blake2b(_pack(entries), digest_size=16).digest()
 
 
 # A state's key: what it is, its board, its period and its partition, by line feeds, which ids never hold.

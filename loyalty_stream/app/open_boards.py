@@ -104,7 +104,8 @@ class OpenBoard:
     def settle(self, table: Table) -> None:
         """Make sure that the first places are known, at once."""
         while not self.ranking.is_exact:
-            self.refill(table, len(table) + 1)
+            had_need = self.refill(table, len(table) + 1)
+            assert had_need, "a ranking that is not exact is low"
 
 
 class OpenBoards:

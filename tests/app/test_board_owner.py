@@ -104,3 +104,16 @@ def test_it_goes_on_after_a_restart() -> None:
     owner.partition = owner.partition.again()
     owner.now += 1
     assert kinds(owner.tell(passed(1, CLOSES))) == ["leaderboard-closed", "grant-points"]
+
+
+def test_a_restart_says_nothing_that_was_said_before() -> None:
+    owner = Owner()
+    owner.tell(part(0, ("a", 5), ("b", 3)), part(1, ("c", 4)))
+    owner.partition = owner.partition.again()
+    owner.now += 1
+    assert owner.tell() == []
+    assert owner.tell(part(0, ("a", 5), ("b", 3))) == []  # a partition that started anew tells what it knows
+    owner.now += 1
+    (said,) = owner.tell(part(1, ("c", 6)))
+    assert said[1]["id"] == "monthly:2026-03:2"
+    assert [each["customer"] for each in said[1]["data"]["entries"]] == ["c", "a"]
