@@ -64,7 +64,8 @@ def test_a_real_kafka_carries_records_of_3_mib_in_transactions(kafka: ApacheKafk
 def test_a_real_kafka_killed_and_started_again_keeps_its_data_and_its_address(
     kafka_at_hand: None, tmp_path: Path
 ) -> None:
-    with ApacheKafka(data_dir=tmp_path / "kafka") as broker:
+    soon = {"broker.session.timeout.ms": "9000"}  # has to run out before the node comes back
+    with ApacheKafka(data_dir=tmp_path / "kafka", settings=soon) as broker:
         address, first_pid = broker.bootstrap_servers, broker.pid
         asyncio.run(create_topic(broker, "kept"))
         asyncio.run(send(broker, "kept", b"before"))

@@ -19,7 +19,8 @@ def test_broker_killed_in_mid_transaction(
 ) -> None:
     facts = story(seed, 30_000)
     fault = ("SIGSTOP", random.Random(seed).randrange(20, 60), "appended")
-    with ApacheKafka() as broker:
+    # Kafka's own session: it has to run out before the node comes back.
+    with ApacheKafka(settings={"broker.session.timeout.ms": "9000"}) as broker:
         deployment = deploy(broker.bootstrap_servers)
         deployment.send(facts)
         worker = deployment.worker("only", faults=[fault], batch_records=200)
