@@ -1,5 +1,6 @@
 """The entry point: every command, and what becomes of the errors that a user can mend."""
 
+import inspect
 import sys
 from typing import Annotated, Final
 
@@ -33,6 +34,18 @@ stats.declare(app)
 analysis.declare(app)
 time_machine.declare(app)
 reports.declare(app)
+
+
+def _keep_examples_on_lines(commands: typer.Typer) -> None:
+    r"""Let click see the \b of docstrings, which say that examples are not to be filled into one line."""
+    for command in commands.registered_commands:
+        command.help = (inspect.getdoc(command.callback) or "").replace("\\b\n", "\b\n")
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _keep_examples_on_lines(group.typer_instance)
+
+
+_keep_examples_on_lines(app)
 
 
 def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's call
@@ -76,7 +89,7 @@ def in_words(error: Exception) -> str | None:
         case ProgrammeError():
             return f"the programme has {_counted(len(error.mistakes), 'mistake')}:\n{error}"
         case KafkaError() | TimeoutError() | ConnectionError():
-            said = str(error).removeprefix(f"{type(error).__name__}: ") or repr(error)
+            said = str(error).removeprefix(f"{type(error).__name__}: ").rstrip(".") or repr(error)
             return f"Kafka: {said}. Does a broker listen at --bootstrap-servers?"
         case _:
             return None

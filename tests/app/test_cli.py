@@ -57,7 +57,9 @@ def run_apart(*arguments, **env):
 def test_every_command_says_what_it_does_with_an_example_and_its_exit_statuses(cli, command):
     status, out, _ = cli(*command, "--help")
     assert status == 0
-    assert f"loyalty-stream {' '.join(command)}" in out
+    example = f"  loyalty-stream {' '.join(command)}"
+    assert any(line.startswith(example) for line in out.splitlines()), "an example has a line of its own"
+    assert "\\b" not in out
     assert "Exit status: 0" in out
 
 

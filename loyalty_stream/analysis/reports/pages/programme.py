@@ -141,14 +141,15 @@ def _coming_back(report: ProgrammeReport, w: Words) -> Iterator[str | Chart | Ta
         w.compact,
         stacked=True,
     )
-    yield lines(
-        w("programme.retention_chart"),
-        labels,
-        [Series(w("programme.retention"), [each.retention for each in months], BLUE)],
-        lambda share: w.percent(share, 0),
-        bottom=0,
-        top=1.04,
-    )
+    if any(each.retention is not None for each in months):
+        yield lines(
+            w("programme.retention_chart"),
+            labels,
+            [Series(w("programme.retention"), [each.retention for each in months], BLUE)],
+            lambda share: w.percent(share, 0),
+            bottom=0,
+            top=1.04,
+        )
     heads = ("active", "returning", "retention", "new_customers")
     yield Table(
         [
