@@ -1,17 +1,28 @@
 """The topics of a deployment: what each needs, creating them, and telling where an existing one differs."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
+from loyalty_stream.app.mendable import MendableError
 from loyalty_stream.app.settings import ALLOCATIONS, INPUTS, STAGES, Settings
 
 _FOREVER = "-1"
 _DAY = str(86_400_000)
 _INPUT_BYTES = str(2 * 1024 * 1024)
 _OUTPUT_BYTES = str(3 * 1024 * 1024)  # a dead letter is an input record and its headers
+_LED_WITHIN_SECONDS: Final = 60.0
+"""A node alone on a full machine took 20 s to open the logs of 120 partitions; it is a blink otherwise."""
+
+
+class NoLeaderError(MendableError):
+    """Topics are created, and nobody leads them; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,10 @@ def leader_topic(settings: Settings) -> str:
 
 
 async def create(settings: Settings, partitions: int, replication: int) -> list[TopicReport]:
-    """Create what is missing, change nothing that exists, and report on every topic. Idempotent."""
+    """Create what is missing, change nothing that exists, and report on every topic. Idempotent.
+
+    What was created can be written and read on return. Raises NoLeaderError where that does not come about.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers, **settings.connection)
     await admin.start()
     try:
@@ -119,6 +133,7 @@ async def create(settings: Settings, partitions: int, replication: int) -> list[
             for name, code, *message in response.topic_errors:
                 if code not in {0, 36}:  # 36: another command has created it meanwhile
                     raise for_code(code)(f"creating topic {name}: {message[0] if message else ''}")
+            await _wait_until_led(admin, [each.name for each in missing])
         reports = [TopicReport(each.name, created=True) for each in missing]
         for each in plans:
             if each.name in existing:
@@ -127,6 +142,33 @@ async def create(settings: Settings, partitions: int, replication: int) -> list[
         return reports
     finally:
         await admin.close()
+
+
+async def _wait_until_led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
+    """Wait until every partition is known to have a leader.
+
+    The controller says "created" before the brokers have heard of it: a worker that is started at once would be told
+    that there are no such topics.
+    """
+    ends = monotonic() + _LED_WITHIN_SECONDS
+    while behind := [
+        topic["topic"] for topic in await admin.describe_topics(list(names)) if not _is_led(topic)
+    ]:
+        if monotonic() >= ends:
+            raise NoLeaderError(
+                f"created, but without a leader after {_LED_WITHIN_SECONDS:g} s: {', '.join(behind)}. "
+                "Are all brokers up? The topics stay; what comes of them, the brokers' logs tell"
+            )
+        await asyncio.sleep(0.1)
+
+
+def _is_led(topic: Mapping[str, Any]) -> bool:
+    partitions = topic["partitions"]
+    return (
+        not topic["error_code"]
+        and bool(partitions)
+        and all(not each["error_code"] and each["leader"] >= 0 for each in partitions)
+    )
 
 
 async def partition_counts(settings: Settings) -> dict[str, int]:

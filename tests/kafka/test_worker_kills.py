@@ -7,12 +7,13 @@ from deployment import PARTITIONS, Deployment
 from injected_worker import STEPS
 from story import endless_story, story
 from verifier import verify_outputs, verify_tables
-from worker_process import wait_until
 
 pytestmark = pytest.mark.kafka
 
 KILLS = 6
-FACTS = 200_000
+BATCH = 500
+FACTS = 100_000
+"""More than all that is begun before the last kill: KILLS x (2 x PARTITIONS + 17) transactions of BATCH, 75,000."""
 
 
 def test_kills_in_mid_transaction(deployment: Deployment, seed: int) -> None:
@@ -24,7 +25,7 @@ def test_kills_in_mid_transaction(deployment: Deployment, seed: int) -> None:
         # Of 2 x PARTITIONS + 1 transactions that were begun, one a partition at a time, some are committed.
         fault = ("SIGKILL", chance.randrange(2 * PARTITIONS + 1, 2 * PARTITIONS + 18), step)
         before = deployment.progress()
-        deployment.worker("only", faults=[fault], batch_records=1_000).wait_killed()
+        deployment.worker("only", faults=[fault], batch_records=BATCH).wait_killed()
         assert before < deployment.progress() < FACTS, "the kill was not in mid-run"
     worker = deployment.worker("only")
     deployment.wait_done(worker)
@@ -48,11 +49,11 @@ def test_two_workers_kill_one_end_the_other(deployment: Deployment, seed: int) -
         one, other = first.ready_partitions(), second.ready_partitions()
         return bool(one and other and not one & other and one | other == everything)
 
-    wait_until(shared, "both workers at work")
+    second.wait_until(shared, "both workers at work")
     deployment.feed(endless_story(seed))
     first.wait_killed()
     first = deployment.worker("first", batch_records=200)
-    wait_until(shared, "both workers at work again")
+    second.wait_until(shared, "both workers at work again")
     deployment.wait_for_progress(1_000, by=second)
     second.terminate()
     first.wait_until(lambda: first.ready_partitions() == everything, "all partitions at the first worker")
