@@ -70,9 +70,16 @@ def with_facts(path: Path, query: str, kind: Kind, name: str) -> dict:
         return numbers(make_report(connection, mall_year.programme(), kind, name))
 
 
-def pseudonymous(path: Path, kind: Kind, name: str) -> dict:
-    """The numbers from an export under tokens; facts of whoever was erased have none."""
+@pytest.fixture(scope="module")
+def under_pseudonyms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export whose customers are tokens."""
+    path = tmp_path_factory.mktemp("pseudonyms") / "export"
     export_lines(path, under_tokens(history().events), under_tokens(history().facts), partitions=3)
+    return path
+
+
+def pseudonymous(path: Path, kind: Kind, name: str) -> dict:
+    """The numbers of it; facts of whoever was erased have no token."""
     token = f"CASE WHEN customer NOT IN ({_ERASED}) THEN customer END AS customer"
     return with_facts(path, f"SELECT * REPLACE ({token}) FROM facts", kind, name)
 
@@ -80,14 +87,14 @@ def pseudonymous(path: Path, kind: Kind, name: str) -> dict:
 @pytest.mark.parametrize(
     ("kind", "name"), [("campaign", "tea-week"), ("programme", ""), ("finance", "")], ids=str
 )
-def test_reports_under_pseudonyms_say_the_same(tmp_path: Path, kind: Kind, name: str):
-    assert pseudonymous(tmp_path / "export", kind, name) == numbers(report(kind, name))
+def test_reports_under_pseudonyms_say_the_same(under_pseudonyms: Path, kind: Kind, name: str):
+    assert pseudonymous(under_pseudonyms, kind, name) == numbers(report(kind, name))
 
 
 @pytest.mark.parametrize(("kind", "name"), [("feedback", ""), ("merchant", "kiln")], ids=str)
 def test_under_pseudonyms_nobody_knows_what_the_erased_said_and_which_goods_they_bought(
-    tmp_path: Path, kind: Kind, name: str
+    under_pseudonyms: Path, kind: Kind, name: str
 ):
     without = with_facts(exported(), f"FROM facts WHERE customer NOT IN ({_ERASED})", kind, name)
     assert without != numbers(report(kind, name))
-    assert pseudonymous(tmp_path / "export", kind, name) == without
+    assert pseudonymous(under_pseudonyms, kind, name) == without
