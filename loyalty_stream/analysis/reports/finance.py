@@ -56,10 +56,10 @@ class Liability(Struct, frozen=True):
     """At the unit cost of a point."""
     face_amount: int
     """What customers can pay with them at a checkout."""
-    expected_breakage: float
-    """Share of the points outstanding that is expected to expire."""
+    expected_breakage: float | None
+    """Share of the points outstanding that is expected to expire; null: no month is complete yet to tell it by."""
     expected_liability_amount: int
-    """The liability less that share."""
+    """The liability less that share, or all of it where that is not known."""
     months: tuple[GrantMonth, ...]
 
 
@@ -182,7 +182,7 @@ def _liability(connection: DuckDBPyConnection, programme: Programme, expected: B
     outstanding = sum(month.outstanding for month in months)
     (debt,) = row(connection, _DEBT)
     left = sum(cohort.outstanding for cohort in expected.cohorts)
-    share = sum(cohort.expected_expired for cohort in expected.cohorts) / left if left else 0.0
+    share = sum(cohort.expected_expired for cohort in expected.cohorts) / left if left else None
     owed = outstanding - debt
     return Liability(
         outstanding=owed,
@@ -190,7 +190,7 @@ def _liability(connection: DuckDBPyConnection, programme: Programme, expected: B
         liability_amount=owed * cost,
         face_amount=owed * redemption.amount // redemption.points,
         expected_breakage=share,
-        expected_liability_amount=round(owed * cost * (1 - share)),
+        expected_liability_amount=round(owed * cost * (1 - (share or 0.0))),
         months=months,
     )
 
