@@ -26,6 +26,11 @@ from loyalty_stream.wire import point_events
 from loyalty_stream.wire.partitioning import partition_of
 
 _SUMS = ("granted", "redeemed", "expired", "revoked", "restored")
+_OF_NO_USE_TO_A_READER = (
+    "keys", "packed_lots", "lots_packed", "first_expires_at", "last_expires_at", "last_earned_at", "filed",
+    "first_placed",
+)  # fmt: skip
+"""Digests, and how it is stored."""
 _WIDTH_WITHOUT_TERMINAL = 110
 
 
@@ -70,8 +75,8 @@ def as_json(view: AccountView) -> str:
     """The account and all its events as one JSON object; instants of the account are ms since 1970."""
     account = view.account
     fields: dict[str, Any] = {name: getattr(account, name) for name in ACCOUNT_FIELDS}
-    for name in ("keys", "packed_lots", "lots_packed", "filed", "first_placed"):
-        del fields[name]  # digests, and how it is stored: of no use to a reader
+    for name in _OF_NO_USE_TO_A_READER:
+        del fields[name]
     for name in ("lots", "holds", "orders", "waiting", "asked", "redemptions"):
         fields[name] = _by_name(fields[name])
     body = {"customer": view.customer, "partition": view.partition, "account": fields, "events": view.events}

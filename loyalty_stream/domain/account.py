@@ -65,8 +65,8 @@ class Account:
     """0: never registered."""
     first_order: str = ""
     """The stem of the order that carries the first-purchase bonus; empty: none."""
-    lots: list[Lot] = field(default_factory=list)
-    """In spending order: expires first, earned first, grant id. A lot with nothing free and nothing held is gone."""
+    unpacked_lots: list[Lot] | None = None
+    """The `lots`, where something has asked for them since the account was stored; None: `packed_lots` has all."""
     holds: dict[str, Hold] = field(default_factory=dict)
     orders: dict[int, bytes] = field(default_factory=dict)
     """Packed, by the bucket of their payment: `domain.orders` alone knows how."""
@@ -126,12 +126,33 @@ class Account:
 
     # What is known of how it is stored, so that most of it need not be worked out again
     packed_lots: bytes = b""
-    """The records of the first `lots_packed` lots (`lot_records`)."""
+    """The records of the first `lots_packed` of the unpacked lots, of all where those are None (`lot_records`)."""
     lots_packed: int = 0
+    first_expires_at: int = 0
+    """Of the first lot, while there are only packed ones; below, likewise of the last."""
+    last_expires_at: int = 0
+    last_earned_at: int = 0
     filed: dict[str, tuple[int, int]] = field(default_factory=dict)
     """The causes remembered since it was stored last: stem -> its time in ms and its place in its bucket."""
     first_placed: tuple[str, int] = ("", 0)
     """A `first_order` and what is stored for it."""
+
+    @property
+    def lots(self) -> list[Lot]:
+        """In spending order: expires first, earned first, grant id. One with nothing free and nothing held is gone.
+
+        To ask is to unpack them, which most events need not: `lots` knows how to do without.
+        """
+        unpacked = self.unpacked_lots
+        if unpacked is None:
+            from loyalty_stream.domain import lot_records  # noqa: PLC0415 - it is made of accounts
+
+            unpacked = lot_records.unpack_lots(self)
+        return unpacked
+
+    @lots.setter
+    def lots(self, lots: list[Lot]) -> None:
+        self.unpacked_lots, self.lots_packed = lots, 0
 
     def __eq__(self, other: object) -> bool:
         """Whether both are the same account, however far its orders are packed."""
@@ -144,7 +165,9 @@ class Account:
     __hash__ = None  # type: ignore[assignment]  # as of every struct that can change
 
 
-ACCOUNT_FIELDS: Final = tuple([each.name for each in fields(Account)])
+ACCOUNT_FIELDS: Final = tuple(
+    [each.name if each.name != "unpacked_lots" else "lots" for each in fields(Account)]
+)
 
 
 def imbalance(account: Account) -> int:

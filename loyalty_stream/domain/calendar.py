@@ -14,7 +14,7 @@ from loyalty_stream.domain.rules import Period
 RoundTo: TypeAlias = Literal["none", "day", "month_end", "year_end"]
 
 DAY_MS = 24 * 3600 * 1000
-QUARTER_MS = 15 * 60 * 1000
+QUARTER_MS: Final = 15 * 60 * 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_AT: Final[dict[tzinfo | None, datetime]] = {}
 _DATES: Final[dict[datetime, int]] = {}

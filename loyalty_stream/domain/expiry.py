@@ -7,7 +7,7 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Final
 
-from loyalty_stream.domain import calendar, holds, resuming, tiers
+from loyalty_stream.domain import calendar, holds, lots, resuming, tiers
 from loyalty_stream.domain.account import NEVER, Account, Lot
 from loyalty_stream.domain.events import (
     AccountNoted,
@@ -21,6 +21,7 @@ from loyalty_stream.domain.events import (
     TierChanged,
 )
 from loyalty_stream.domain.journal import open_due
+from loyalty_stream.domain.lot_records import Dates
 from loyalty_stream.domain.rules import Expiry, Rules
 
 _SCHEDULING: Final = ("waiting", "tier")
@@ -30,14 +31,15 @@ _SCHEDULING: Final = ("waiting", "tier")
 def next_due(account: Account, rules: Rules) -> int | None:
     """The earliest instant (ms) at which anything falls due, None for never. Held points do not expire."""
     due = NEVER
-    for lot in account.lots:
-        if lot.points or lot.pending:
-            due = lot.expires_at
+    dates = lots.dates(account)
+    for expires_at, points, _, pending, _ in dates:
+        if points or pending:
+            due = expires_at
             break
     if due != NEVER:
-        due = _first_warning(account, rules, due)
+        due = _first_warning(account, rules, due, dates)
     if account.pending:
-        due = min([due, *[lot.available_at for lot in account.lots if lot.pending]])
+        due = min([due, *[available_at for _, _, _, pending, available_at in dates if pending]])
     if account.held:
         due = min([due, *[hold.due_at for hold in account.holds.values() if hold.state == "open"]])
     if account.waiting:
@@ -66,12 +68,11 @@ def falls_due_after(data: PointEventData, rules: Rules) -> int:
 
 def may_be_due(account: Account, rules: Rules, now: int) -> bool:
     """False where lots, open holds, what waits and the tier show at a glance that nothing is due."""
-    lots = account.lots
-    if lots and lots[0].expires_at - rules.expiry.longest_notice_ms <= now:
+    if lots.first_expires_at(account) - rules.expiry.longest_notice_ms <= now:
         return True
     if account.pending:
-        for lot in lots:
-            if lot.pending and lot.available_at <= now:
+        for _, _, _, pending, available_at in lots.dates(account):
+            if pending and available_at <= now:
                 return True
     if account.held:
         for hold in account.holds.values():
@@ -148,10 +149,9 @@ def expire_passed(account: Account, subject: str, now: int, since: int) -> list[
     later one; the date, and how many of it are still held, are not both the same again and go into the id.
     """
     events: list[PointEvent] = []
-    lots = account.lots
-    if not lots or lots[0].expires_at > now:
+    if lots.first_expires_at(account) > now:
         return events
-    passed = [lot for lot in lots if (lot.points or lot.pending) and lot.expires_at <= now]
+    passed = [lot for lot in account.lots if (lot.points or lot.pending) and lot.expires_at <= now]
     for lot in sorted(passed, key=_by_date_then_id):
         date = calendar.to_datetime(lot.expires_at)
         cause_id = f"{lot.grant_id}:expired:{_text(lot.expires_at)}"
@@ -175,30 +175,30 @@ def _activate(account: Account, subject: str, due: int) -> list[PointEvent]:
     return events
 
 
-def _first_warning(account: Account, rules: Rules, due: int) -> int:
+def _first_warning(account: Account, rules: Rules, due: int, dates: list[Dates]) -> int:
     """When the first warning is due if that is before `due`, else `due`.
 
     Points that are earned, or get their date, when the notice has begun already get no warning of it.
     """
     longest = rules.expiry.longest_notice_ms
     seen = 0
-    for lot in account.lots:
-        date = lot.expires_at
+    for date, points, earned_at, _, _ in dates:
         if date - longest >= due:
             break  # neither this date nor a later one is warned of before that
-        if lot.points and date != seen:
+        if points and date != seen:
             seen = date  # of its lots, the first one was earned first
             warned = account.warned.get(date, ())
+            since = _since(account, date, earned_at)
             for at, notice in _warnings_of(date, rules.expiry, rules.zone):
-                if _since(account, lot) < at < due and notice not in warned:
+                if since < at < due and notice not in warned:
                     due = at
     return due
 
 
-def _since(account: Account, lot: Lot) -> int:
-    """Since when the lot has had its date: since it was earned, or the customer was last active (inactivity)."""
-    moved = account.active_at if lot.expires_at == account.idle_until else 0
-    return max(lot.earned_at, moved)
+def _since(account: Account, date: int, earned_at: int) -> int:
+    """Since when a lot has had its date: since it was earned, or the customer was last active (inactivity)."""
+    moved = account.active_at if date == account.idle_until else 0
+    return max(earned_at, moved)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -217,7 +217,7 @@ def _warnings_due(account: Account, rules: Rules, due: int) -> list[tuple[int, s
         if lot.points:
             warned = account.warned.get(date, ())
             for at, notice in _warnings_of(date, rules.expiry, rules.zone):
-                if _since(account, lot) < at <= due and notice not in warned:
+                if _since(account, date, lot.earned_at) < at <= due and notice not in warned:
                     found.add((date, notice))
     return sorted(found)
 

@@ -36,12 +36,11 @@ def granted(account: Account, data: PointGranted, at: int) -> None:
     # Mostly the event's own time, which never comes again: no cache.
     available_at = NEVER if data.available_at is None else calendar.to_ms(data.available_at)
     if available_at > at:
-        lot = Lot(data.grant_id, 0, at, expires_at, pending=points, available_at=available_at)
+        lots.add(account, data.grant_id, 0, at, expires_at, pending=points, available_at=available_at)
         account.pending += points
     else:
-        lot = Lot(data.grant_id, points, at, expires_at)
+        lots.add(account, data.grant_id, points, at, expires_at)
         account.available += points
-    lots.insert(account, lot)
     if data.campaign_id is None and data.note is not None and isinstance(data.note, ReviewNote):
         key = identity.business_key("review", data.note.review_id)
         account.reviews[key] = Review(data.grant_id, points, at)

@@ -55,34 +55,94 @@ _MOST_BYTE: Final = 255
 _MOST_PLACE: Final = 254
 """255 says in the records of orders that there is none."""
 
-Values = tuple[str, int, int, int, int, int, int, bytes]
-"""Grant id, points, earned_at, expires_at, held or restored, pending, available_at, and the record itself."""
+Dates = tuple[int, int, int, int, int]
+"""Of a lot: expires_at, points, earned_at, pending, available_at."""
 
 
 def pack_lots(account: Account) -> bytes:
-    """Records of the account's lots, end to end; mostly only those of new lots at the end are made."""
-    lots = account.lots
+    """Records of the account's lots, end to end, which are all that it keeps of them then.
+
+    Of lots that were unpacked, mostly only those of new ones at the end are made.
+    """
+    lots = account.unpacked_lots
+    if lots is None:
+        return account.packed_lots
     done = account.lots_packed
-    if done == len(lots):
-        return account.packed_lots if done else b""
-    parts: list[bytes] = [account.packed_lots] if done else []
-    group = lots[done - 1].earned_at // KEY_BUCKET_MS if done else -1
-    for lot in lots[done:] if done else lots:
-        bucket = lot.earned_at // KEY_BUCKET_MS
-        if bucket != group:
-            parts.append(_head_of(bucket))
-            group = bucket
-        packed = lot.packed
-        if not packed:
-            packed = _record(
-                account, lot.grant_id, lot.points, lot.earned_at, lot.expires_at,
-                lot.held, lot.pending, lot.available_at,
-            )  # fmt: skip
-            force_setattr(lot, "packed", packed)
-        parts.append(packed)
-    records = account.packed_lots = b"".join(parts)
-    account.lots_packed = len(lots)
-    return records
+    if done != len(lots):
+        parts: list[bytes] = [account.packed_lots] if done else []
+        group = lots[done - 1].earned_at // KEY_BUCKET_MS if done else -1
+        for lot in lots[done:] if done else lots:
+            bucket = lot.earned_at // KEY_BUCKET_MS
+            if bucket != group:
+                parts.append(_head_of(bucket))
+                group = bucket
+            packed = lot.packed
+            if not packed:
+                packed = _record(
+                    account, lot.grant_id, lot.points, lot.earned_at, lot.expires_at,
+                    lot.held, lot.pending, lot.available_at,
+                )  # fmt: skip
+                force_setattr(lot, "packed", packed)
+            parts.append(packed)
+        account.packed_lots = b"".join(parts)
+    elif not done:
+        account.packed_lots = b""
+    if lots:
+        last = lots[-1]
+        account.first_expires_at = lots[0].expires_at
+        account.last_expires_at, account.last_earned_at = last.expires_at, last.earned_at
+    account.unpacked_lots, account.lots_packed = None, 0
+    return account.packed_lots
+
+
+def append(
+    account: Account,
+    grant_id: str,
+    points: int,
+    earned_at: int,
+    expires_at: int,
+    pending: int,
+    available_at: int,
+) -> bool:
+    """Pack a lot after all others of an account that has only packed ones; False where that is not its place."""
+    records, bucket = account.packed_lots, earned_at // KEY_BUCKET_MS
+    if not records:
+        account.first_expires_at = expires_at
+        records = _head_of(bucket)
+    else:
+        last_expires_at, last_earned_at = account.last_expires_at, account.last_earned_at
+        if last_expires_at > expires_at or (last_expires_at == expires_at and last_earned_at >= earned_at):
+            return False
+        if bucket != last_earned_at // KEY_BUCKET_MS:
+            records += _head_of(bucket)
+    account.packed_lots = records + _record(
+        account, grant_id, points, earned_at, expires_at, 0, pending, available_at
+    )
+    account.last_expires_at, account.last_earned_at = expires_at, earned_at
+    return True
+
+
+def take_packed(account: Account, records: bytes) -> None:
+    """Have the account keep such records as its lots; LookupError or ValueError where they are none."""
+    account.packed_lots = records
+    reader = _Reader(account, records)
+    if not reader.next():
+        return
+    account.first_expires_at = reader.expires_at
+    while reader.next():
+        pass
+    account.last_expires_at, account.last_earned_at = reader.expires_at, reader.earned_at
+
+
+def dates(account: Account) -> list[Dates]:
+    """Of each of the packed lots what tells when something falls due."""
+    found: list[Dates] = []
+    reader = _Reader(account, account.packed_lots)
+    while reader.next():
+        found.append(
+            (reader.expires_at, reader.points, reader.earned_at, reader.pending, reader.available_at)
+        )
+    return found
 
 
 def pack_spent(account: Account, spent: list[Spent]) -> bytes:
@@ -104,16 +164,33 @@ def pack_spent(account: Account, spent: list[Spent]) -> bytes:
     return b"".join(parts)
 
 
-def unpack_lots(account: Account, records: bytes) -> list[Lot]:
-    """The lots of such records of the account."""
-    lots = [Lot(*values) for values in _unpack(account, records)]
-    account.packed_lots, account.lots_packed = records, len(lots)
+def unpack_lots(account: Account) -> list[Lot]:
+    """Unpack the account's lots; it keeps them so until it is stored."""
+    lots: list[Lot] = []
+    reader = _Reader(account, account.packed_lots)
+    while reader.next():
+        lots.append(
+            Lot(
+                reader.grant_id(), reader.points, reader.earned_at, reader.expires_at, reader.held,
+                reader.pending, reader.available_at, reader.record(),
+            )
+        )  # fmt: skip
+    account.unpacked_lots, account.lots_packed = lots, len(lots)
     return lots
 
 
 def unpack_spent(account: Account, records: bytes) -> list[Spent]:
     """The spent points of such records, likewise."""
-    return [Spent(*values[:5], values[7]) for values in _unpack(account, records)]
+    spent: list[Spent] = []
+    reader = _Reader(account, records)
+    while reader.next():
+        spent.append(
+            Spent(
+                reader.grant_id(), reader.points, reader.earned_at, reader.expires_at, reader.held,
+                reader.record(),
+            )
+        )  # fmt: skip
+    return spent
 
 
 def pack_reviews(account: Account, reviews: dict[bytes, Review]) -> list[bytes]:
@@ -154,7 +231,8 @@ def unpack_reviews(account: Account, places: bytes, records: bytes) -> dict[byte
     """The reviews, by their keys."""
     found: dict[bytes, Review] = {}
     at = 0
-    for grant_id, points, earned_at, *_ in _unpack(account, records):
+    reader = _Reader(account, records)
+    while reader.next():
         place = places[at]
         at += 1
         if place == _MOST_BYTE:
@@ -162,8 +240,8 @@ def unpack_reviews(account: Account, places: bytes, records: bytes) -> dict[byte
             at += identity.KEY_BYTES
         else:
             start = place * identity.KEY_BYTES
-            key = account.keys[earned_at // KEY_BUCKET_MS][start : start + identity.KEY_BYTES]
-        found[key] = Review(grant_id, points, earned_at)
+            key = account.keys[reader.earned_at // KEY_BUCKET_MS][start : start + identity.KEY_BYTES]
+        found[key] = Review(reader.grant_id(), reader.points, reader.earned_at)
     return found
 
 
@@ -325,79 +403,136 @@ def _more(held: int, pending: int, available_at: int) -> bytes:
     return codes.to_bytes(1, "big") + parts
 
 
-def _unpack(account: Account, records: bytes) -> list[Values]:  # noqa: C901, PLR0912, PLR0915 - likewise, at once
-    found: list[Values] = []
-    prefix, midnight = account.prefix, account.midnight - 1
-    bucket, causes, stems = 0, b"", ""
-    at, end = 0, len(records)
-    while at < end:
-        begins = at
+class _Reader:
+    """Reads records, one after the other: its attributes are those of the last that `next` has read.
+
+    Strings and bytes are made only where they are asked for, because mostly the dates are.
+    """
+
+    __slots__ = (
+        "_account", "_at", "_begins", "_bucket_begins", "_causes", "_midnight", "_named", "_number", "_place",
+        "_records", "_stems", "available_at", "earned_at", "expires_at", "held", "pending", "points",
+    )  # fmt: skip
+
+    def __init__(self, account: Account, records: bytes) -> None:
+        self._account = account
+        self._records = records
+        self._midnight = account.midnight - 1
+        self._at = self._begins = self._bucket_begins = self._place = self._number = 0
+        self._causes = b""
+        self._stems = ""
+        self._named: str | None = None
+        """The id of a grant that is written out."""
+        self.points = self.earned_at = self.expires_at = 0
+        self.held = self.pending = self.available_at = 0
+
+    def next(self) -> bool:
+        """Read the next record; False where there is none, LookupError where it is none."""
+        records, at = self._records, self._at
+        end = len(records)
+        while at < end and records[at] & _GROUP:
+            bucket = records[at + 1]
+            self._bucket_begins = bucket * KEY_BUCKET_MS
+            self._causes = self._account.causes.get(bucket, b"")
+            self._stems = ""
+            at += 2
+        if at >= end:
+            return False
+        self._begins = at
         flags = records[at]
         at += 1
-        if flags & _GROUP:
-            bucket = records[at]
-            at += 1
-            causes = account.causes.get(bucket, b"")
-            stems = identity.text_of(causes)  # twelve characters an entry, eight of them for the key
-            continue
         odd = 0
         if flags & _ODD:
             odd = records[at]
             at += 1
-        if odd & _WRITTEN_OUT:
-            length = int.from_bytes(records[at : at + 2], "big")
-            at += 2 + length
-            grant_id = records[at - length : at].decode()
-            earned_at = int.from_bytes(records[at : at + 8], "big", signed=True)
-            at += 8
-        else:
-            place = records[at]
+        at = self._read_cause(flags, odd, at)
+        width = flags & 3
+        if width == 0:
+            self.points = records[at]
             at += 1
-            number = flags >> 2 & 3
-            if number == 3:
-                number = records[at]
-                at += 1
-            grant_id = f"{prefix}{stems[place * 12 : place * 12 + 8]}.{number}"
-            place = place * identity.ENTRY_BYTES + identity.KEY_BYTES
-            seconds = causes[place] << 16 | causes[place + 1] << 8 | causes[place + 2]
-            earned_at = bucket * KEY_BUCKET_MS + seconds * 1000
-            if odd & _MS:
-                earned_at += int.from_bytes(records[at : at + 2], "big")
-                at += 2
-        width = _POINTS_WIDTHS[flags & 3]
-        points = (
-            records[at] if width == 1 else int.from_bytes(records[at : at + width], "big", signed=width == 8)
-        )
-        at += width
-        code = flags >> 4 & 3
-        if code >= _EXPIRY_MIDNIGHT:
-            day = (earned_at // QUARTER_MS - midnight) // _DAY + 366 + code - _EXPIRY_MIDNIGHT
-            expires_at = (day * _DAY + midnight) * QUARTER_MS
-        elif code == 0:
-            expires_at = (earned_at // QUARTER_MS + _FROM_QUARTERS + records[at]) * QUARTER_MS
-            at += 1
+        elif width == 1:
+            self.points = records[at] << 8 | records[at + 1]
+            at += 2
         else:
-            quarter = int.from_bytes(records[at : at + 3], "big")
-            at += 3
-            expires_at = NEVER if quarter == _NEVER_QUARTER else quarter * QUARTER_MS
-            if quarter == _NO_QUARTER:
-                expires_at = int.from_bytes(records[at : at + 8], "big", signed=True)
-                at += 8
-        held, pending, available_at = 0, 0, 0
+            width = _POINTS_WIDTHS[width]
+            self.points = int.from_bytes(records[at : at + width], "big", signed=width == 8)
+            at += width
+        at = self._read_expiry(flags >> 4 & 3, at)
         if odd & _MORE:
-            codes = records[at]
+            at = self._read_more(at)
+        else:
+            self.held = self.pending = self.available_at = 0
+        if at > end:
+            raise LookupError("the records of lots end within one")
+        self._at = at
+        return True
+
+    def grant_id(self) -> str:
+        """The id of the record's grant."""
+        if self._named is not None:
+            return self._named
+        if not self._stems:
+            self._stems = identity.text_of(self._causes)  # twelve characters an entry, eight for the key
+        start = self._place * 12
+        return f"{self._account.prefix}{self._stems[start : start + 8]}.{self._number}"
+
+    def record(self) -> bytes:
+        """The record itself."""
+        return self._records[self._begins : self._at]
+
+    def _read_cause(self, flags: int, odd: int, at: int) -> int:
+        records = self._records
+        if odd & _WRITTEN_OUT:
+            length = records[at] << 8 | records[at + 1]
+            at += 2 + length
+            self._named = records[at - length : at].decode()
+            self.earned_at = int.from_bytes(records[at : at + 8], "big", signed=True)
+            return at + 8
+        self._named = None
+        place = self._place = records[at]
+        at += 1
+        number = flags >> 2 & 3
+        if number == 3:
+            number = records[at]
             at += 1
-            amounts: list[int] = []
-            for shift in (0, 2, 4):
-                width = _MORE_WIDTHS[codes >> shift & 3]
-                amounts.append(int.from_bytes(records[at : at + width], "big", signed=width == 8))
-                at += width
-            held, pending, available_at = amounts
-            if codes & _AVAILABLE_NEVER:
-                available_at = NEVER
-        found.append(
-            (grant_id, points, earned_at, expires_at, held, pending, available_at, records[begins:at])
-        )
-    if at != end:
-        raise LookupError("the records of lots end within one")
-    return found
+        self._number = number
+        causes, start = self._causes, place * identity.ENTRY_BYTES + identity.KEY_BYTES
+        seconds = causes[start] << 16 | causes[start + 1] << 8 | causes[start + 2]
+        earned_at = self._bucket_begins + seconds * 1000
+        if odd & _MS:
+            earned_at += records[at] << 8 | records[at + 1]
+            at += 2
+        self.earned_at = earned_at
+        return at
+
+    def _read_expiry(self, code: int, at: int) -> int:
+        records, earned = self._records, self.earned_at // QUARTER_MS
+        if code >= _EXPIRY_MIDNIGHT:
+            midnight = self._midnight
+            day = (earned - midnight) // _DAY + 366 + code - _EXPIRY_MIDNIGHT
+            self.expires_at = (day * _DAY + midnight) * QUARTER_MS
+            return at
+        if code != _EXPIRY_QUARTERS:
+            self.expires_at = (earned + _FROM_QUARTERS + records[at]) * QUARTER_MS
+            return at + 1
+        quarter = records[at] << 16 | records[at + 1] << 8 | records[at + 2]
+        at += 3
+        if quarter == _NO_QUARTER:
+            self.expires_at = int.from_bytes(records[at : at + 8], "big", signed=True)
+            return at + 8
+        self.expires_at = NEVER if quarter == _NEVER_QUARTER else quarter * QUARTER_MS
+        return at
+
+    def _read_more(self, at: int) -> int:
+        records = self._records
+        codes = records[at]
+        at += 1
+        amounts: list[int] = []
+        for shift in (0, 2, 4):
+            width = _MORE_WIDTHS[codes >> shift & 3]
+            amounts.append(int.from_bytes(records[at : at + width], "big", signed=width == 8))
+            at += width
+        self.held, self.pending, self.available_at = amounts
+        if codes & _AVAILABLE_NEVER:
+            self.available_at = NEVER
+        return at

@@ -1,14 +1,28 @@
 """The lots of an account: kept in spending order, taken from in spending order.
 
 Knows of no event: `evolve` moves the points, deciders ask what would be taken. Whatever changes a lot does it here
-or says so with `changed`, because an account keeps how its lots are stored (`lot_records`).
+or says so with `changed`, because an account keeps how its lots are stored (`lot_records`): as that alone, until
+one is asked for, because most events only add a lot at the end.
 """
 
 from bisect import bisect_right
 from collections.abc import Collection
 
-from loyalty_stream.domain.account import Account, Lot
+from loyalty_stream.domain import lot_records
+from loyalty_stream.domain.account import NEVER, Account, Lot
 from loyalty_stream.domain.events import Taken
+from loyalty_stream.domain.lot_records import Dates
+
+
+def add(
+    account: Account, grant_id: str, points: int, earned_at: int, expires_at: int,
+    *, pending: int = 0, available_at: int = 0,
+) -> None:  # fmt: skip
+    """Put a new lot at its place in spending order; at the end, which is mostly its place, none is unpacked."""
+    if account.unpacked_lots is not None or not lot_records.append(
+        account, grant_id, points, earned_at, expires_at, pending, available_at
+    ):
+        insert(account, Lot(grant_id, points, earned_at, expires_at, 0, pending, available_at))
 
 
 def insert(account: Account, lot: Lot) -> None:
@@ -28,6 +42,22 @@ def insert(account: Account, lot: Lot) -> None:
 def changed(account: Account) -> None:
     """Lots have changed other than by one more at the end: how they are stored is to be put together anew."""
     account.lots_packed = 0
+
+
+def first_expires_at(account: Account) -> int:
+    """When the first lot expires (ms), `NEVER` where there is none; none is unpacked for it."""
+    unpacked = account.unpacked_lots
+    if unpacked is None:
+        return account.first_expires_at if account.packed_lots else NEVER
+    return unpacked[0].expires_at if unpacked else NEVER
+
+
+def dates(account: Account) -> list[Dates]:
+    """What of each lot tells when something falls due, in spending order; none is unpacked for it."""
+    unpacked = account.unpacked_lots
+    if unpacked is None:
+        return lot_records.dates(account)
+    return [(lot.expires_at, lot.points, lot.earned_at, lot.pending, lot.available_at) for lot in unpacked]
 
 
 def sort(account: Account) -> None:

@@ -102,8 +102,11 @@ def earned_of(order: Order, grant_id: str) -> Earned | None:
 
 
 _HOW_IT_IS_PACKED = frozenset(
-    ("orders", "terms", "midnight", "unpacked", "packed_lots", "lots_packed", "filed", "first_placed")
-)
+    (
+        "orders", "terms", "midnight", "unpacked", "packed_lots", "lots_packed", "first_expires_at",
+        "last_expires_at", "last_earned_at", "filed", "first_placed",
+    )
+)  # fmt: skip
 _WHAT_IT_IS = [name for name in ACCOUNT_FIELDS if name not in _HOW_IT_IS_PACKED]
 
 

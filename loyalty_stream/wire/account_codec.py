@@ -43,17 +43,19 @@ _COUNTER_NAMES: Final[Mapping[str, str]] = {short: name for name, short in _COUN
 _TOLD_ANEW: Final = (
     "available", "pending", "held", "debt", "granted", "redeemed", "expired", "revoked", "restored",
     "registered_at", "first_order", "lots", "holds", "causes", "keys", "orders", "unpacked", "prefix", "terms",
-    "midnight", "daily", "streaks", "reviews", "packed_lots", "lots_packed", "filed",
-    "first_placed",
+    "midnight", "daily", "streaks", "reviews", "packed_lots", "lots_packed", "first_expires_at",
+    "last_expires_at", "last_earned_at", "filed", "first_placed",
 )  # fmt: skip
 """The fields that `encode` writes first, in its own way. All others follow as they are: first those that most
 accounts have, then the rest in its order, whose empty end is left out."""
 _COMMON: Final = ("tier_spend", "tier_points", "surveys")
 _AS_THEY_ARE: Final = _COMMON + tuple([name for name in ACCOUNT_FIELDS if name not in _TOLD_ANEW + _COMMON])
 _common_of: Final = attrgetter(*_COMMON)
-_rare_of: Final = attrgetter(*_AS_THEY_ARE[len(_COMMON) :])
+_RARE: Final = _AS_THEY_ARE[len(_COMMON) :]
+_rare_of: Final = attrgetter(*_RARE)
 _HINTS: Final = get_type_hints(Account, vars(shapes))
 _EMPTY: Final = Account()
+_NO_RARE: Final = _rare_of(_EMPTY)
 
 _StoredHold: Any = msgspec.defstruct(
     "StoredHold",
@@ -97,7 +99,7 @@ _decode_any: Final = msgspec.msgpack.Decoder(tuple[int, list[object]]).decode
 
 
 def encode(account: Account) -> bytes:
-    """The account in the current format; packs its orders, which is no change of it."""
+    """The account in the current format; packs its orders and lots, which is no change of it."""
     if account.unpacked:
         orders.pack(account)
     lots = lot_records.pack_lots(account)
@@ -150,8 +152,11 @@ def decode(value: bytes) -> Account:
 
 def _account(stored: Any) -> Account:
     account = Account()
-    for name in _AS_THEY_ARE:
-        setattr(account, name, getattr(stored, name))
+    account.tier_spend, account.tier_points = stored.tier_spend, stored.tier_points
+    account.surveys = stored.surveys
+    if _rare_of(stored) != _NO_RARE:
+        for name in _RARE:
+            setattr(account, name, getattr(stored, name))
     _take_sums(account, stored.sums)
     account.registered_at = _long(stored.registered_at)
     account.prefix, account.terms, account.midnight = stored.prefix, stored.terms, stored.midnight
@@ -161,7 +166,7 @@ def _account(stored: Any) -> Account:
         account.first_order = first[1:]
     elif first:
         account.first_order = lot_records.stem_of(account, first >> 8, first & 255)
-    account.lots = lot_records.unpack_lots(account, stored.lots)
+    lot_records.take_packed(account, stored.lots)
     for name, hold in stored.holds.items():
         account.holds[name] = _hold(account, hold)
     if stored.daily:

@@ -27,7 +27,7 @@ def upcast(fields: list[object]) -> list[object]:
     warned, segments, referred_by = fields[19:22]
     available, pending, held, debt, granted, redeemed, expired, revoked, restored = sums
     off = granted - (available + pending + held + redeemed + expired + revoked - restored)
-    bare = Account(lots=[Lot(*lot) for lot in cast("list[list[Any]]", lots)])
+    bare = Account(unpacked_lots=[Lot(*lot) for lot in cast("list[list[Any]]", lots)])
     first = _stem(cast("str", first_order)) if first_order else ""
     return [
         [available, redeemed, expired, revoked, restored, held, pending, debt, off],

@@ -401,7 +401,7 @@ def test_counts_are_handed_over_with_the_commit_and_begin_anew() -> None:
 
 
 def test_the_codec_gives_back_what_it_was_given() -> None:
-    account = Account(available=5, granted=5, lots=[Lot("g.0", 5, 1, 2)])
+    account = Account(available=5, granted=5, unpacked_lots=[Lot("g.0", 5, 1, 2)])
     entry = EntryCodec().decode(EntryCodec().encode(Entry(account, 77)))
     assert entry.account == account
     assert entry.scheduled is None  # the timer may have moved on since

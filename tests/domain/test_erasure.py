@@ -72,7 +72,7 @@ def test_nothing_is_remembered_but_the_totals_and_the_request():
 def test_pending_points_are_revoked_too():
     at = ms(f"{DAY} 10:00")
     lots = [Lot("a.0", 10, at, NEVER), Lot("b.0", 0, at, NEVER, pending=200, available_at=NEVER)]
-    account = Account(available=10, pending=200, granted=210, lots=lots)
+    account = Account(available=10, pending=200, granted=210, unpacked_lots=lots)
     events = decide.apply(account, erase_customer("x-1", f"{DAY} 10:30"), PLAIN, ms(f"{DAY} 10:30"))
     assert brief(events) == [("point-revoked", 210), ("account-noted", 0)]
     assert (account.pending, account.revoked, imbalance(account), account.lots) == (0, 210, 0, [])

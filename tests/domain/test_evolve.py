@@ -84,13 +84,13 @@ LOT = Lot("g", 100, AT, EXPIRES_MS)
 @pytest.mark.parametrize(
     ("events", "changed"),
     [
-        ([granted()], {"available": 100, "granted": 100, "lots": [LOT]}),
+        ([granted()], {"available": 100, "granted": 100, "unpacked_lots": [LOT]}),
         (
             [granted(day=20468), granted("g2", 5, day=20468)],
             {
                 "available": 105,
                 "granted": 105,
-                "lots": [LOT, Lot("g2", 5, AT, EXPIRES_MS)],
+                "unpacked_lots": [LOT, Lot("g2", 5, AT, EXPIRES_MS)],
                 "daily": {20468: {"points": 105}},
             },
         ),
@@ -100,7 +100,7 @@ LOT = Lot("g", 100, AT, EXPIRES_MS)
                 "available": 40,
                 "held": 60,
                 "granted": 100,
-                "lots": [Lot("g", 40, AT, EXPIRES_MS, 60)],
+                "unpacked_lots": [Lot("g", 40, AT, EXPIRES_MS, 60)],
                 "holds": {"h": Hold(60, ms("2026-01-15 10:30"), "open", [("g", 60)], "o")},
             },
         ),
@@ -109,7 +109,7 @@ LOT = Lot("g", 100, AT, EXPIRES_MS)
             {
                 "available": 100,
                 "granted": 100,
-                "lots": [LOT],
+                "unpacked_lots": [LOT],
                 "holds": {"h": Hold(60, ms("2026-01-15 10:30"), "released", [], "o")},
             },
         ),
@@ -119,7 +119,7 @@ LOT = Lot("g", 100, AT, EXPIRES_MS)
                 "available": 60,
                 "held": 40,
                 "granted": 100,
-                "lots": [Lot("g", 60, AT, EXPIRES_MS, 40)],
+                "unpacked_lots": [Lot("g", 60, AT, EXPIRES_MS, 40)],
                 "holds": {"h": Hold(60, ms("2026-01-15 10:30"), "open", [("g", 40)], "o")},
             },
         ),
@@ -129,7 +129,7 @@ LOT = Lot("g", 100, AT, EXPIRES_MS)
                 "available": 40,
                 "redeemed": 60,
                 "granted": 100,
-                "lots": [Lot("g", 40, AT, EXPIRES_MS)],
+                "unpacked_lots": [Lot("g", 40, AT, EXPIRES_MS)],
                 "holds": {"h": Hold(60, ms("2026-01-15 10:30"), "spent", [], "o")},
             },
         ),
@@ -139,7 +139,7 @@ LOT = Lot("g", 100, AT, EXPIRES_MS)
         ),
         (
             [granted(), PointExpiring(points=100, expires_at=EXPIRES, notice="P30D")],
-            {"available": 100, "granted": 100, "lots": [LOT], "warned": {EXPIRES_MS: ["P30D"]}},
+            {"available": 100, "granted": 100, "unpacked_lots": [LOT], "warned": {EXPIRES_MS: ["P30D"]}},
         ),
         (
             [
@@ -147,7 +147,7 @@ LOT = Lot("g", 100, AT, EXPIRES_MS)
                 granted(),
                 PointRevoked(points=30, reason="debt_repaid", grants=(Taken("g", 30),), shortfall=0),
             ],
-            {"available": 70, "granted": 100, "revoked": 30, "lots": [Lot("g", 70, AT, EXPIRES_MS)]},
+            {"available": 70, "granted": 100, "revoked": 30, "unpacked_lots": [Lot("g", 70, AT, EXPIRES_MS)]},
         ),
         ([PointRevoked(points=0, reason="hold_shortfall", grants=(), shortfall=30, owed=30)], {"debt": 30}),
         ([PointRevoked(points=0, reason="hold_shortfall", grants=(), shortfall=30)], {}),
@@ -278,7 +278,7 @@ def test_what_is_forgotten():
     account = Account(
         first_order="old",
         debt=5,
-        lots=[Lot("g", 1, 0, EXPIRES_MS)],
+        unpacked_lots=[Lot("g", 1, 0, EXPIRES_MS)],
         holds={
             "old": Hold(1, before - 1, "spent", []),
             "open": Hold(1, before - 1, "open", [("g", 1)]),
@@ -297,7 +297,7 @@ def test_what_is_forgotten():
     assert account == Account(
         first_order="old",
         debt=5,
-        lots=[Lot("g", 1, 0, EXPIRES_MS)],
+        unpacked_lots=[Lot("g", 1, 0, EXPIRES_MS)],
         holds={"open": Hold(1, before - 1, "open", [("g", 1)]), "new": Hold(1, before, "spent", [])},
         unpacked=kept("new", Order("b", before, [Line("1", 1)])),
         keys={700: b"keykey"},

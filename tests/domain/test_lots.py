@@ -64,7 +64,7 @@ def test_the_order_in_which_points_are_spent(points, now, taken):
 
 
 def test_a_lot_with_nothing_free_and_nothing_held_is_gone():
-    account = Account(lots=[Lot("a", 10, 0, 100), Lot("b", 10, 0, 200)])
+    account = Account(unpacked_lots=[Lot("a", 10, 0, 100), Lot("b", 10, 0, 200)])
     lots.move(account, "a", free=-10, held=10)
     assert account.lots[0] == Lot("a", 0, 0, 100, held=10)
     lots.move(account, "a", free=0, held=-10)
@@ -72,7 +72,7 @@ def test_a_lot_with_nothing_free_and_nothing_held_is_gone():
 
 
 def test_an_event_of_another_history_is_refused():
-    account = Account(lots=[Lot("a", 10, 0, 100)])
+    account = Account(unpacked_lots=[Lot("a", 10, 0, 100)])
     with pytest.raises(LookupError, match="no lot of grant b is left"):
         lots.move(account, "b", free=-1, held=0)
     with pytest.raises(ValueError, match="lot a would have -1 points free"):

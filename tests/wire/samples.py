@@ -239,7 +239,7 @@ def account() -> Account:
         restored=1,
         registered_at=AT_MS,
         first_order=STEM,
-        lots=[
+        unpacked_lots=[
             Lot(f"{STEM}.0", 150, AT_MS, expires, held=40),
             Lot(f"{STEM}.7", 0, AT_MS, expires, pending=1, available_at=NEVER),
             Lot("abcdefghijkl.0", 70_000, AT_MS - 1, NEVER),

@@ -188,7 +188,7 @@ def test_an_account_of_the_first_format():
         restored=1,
         registered_at=AT_MS,
         first_order=stem,
-        lots=[Lot("abcdefghijkl.0", 150, AT_MS, AT_MS + 1, held=40)],
+        unpacked_lots=[Lot("abcdefghijkl.0", 150, AT_MS, AT_MS + 1, held=40)],
         holds={"h-1": Hold(40, AT_MS + 2, "open", [("abcdefghijkl.0", 40)], "o-2")},
         unpacked={key: Order(stem, AT_MS, [Line("1", 19050)], first=True, key=key)},
         waiting={"o-2": Waiting("h-2", AT_MS + 3, "{}", "o-2")},

@@ -1,0 +1,65 @@
+"""An account whose lots are packed whenever it is stored is the one whose lots never were."""
+
+from any_history import START_MS, STEPS, SUBJECT, history
+from any_rules import DAY_MS, any_rules
+from hypothesis import given
+from hypothesis import strategies as st
+from watched import LAWS
+
+from loyalty_stream.domain import decide, expiry, lots
+from loyalty_stream.domain.account import NEVER, Account, Lot
+from loyalty_stream.wire import account_codec
+
+EXPIRES_MS = START_MS + 365 * DAY_MS
+
+
+@LAWS
+@given(any_rules(), STEPS, st.randoms(use_true_random=False))
+def test_a_history_ends_the_same_whenever_it_is_stored_and_read_on_the_way(rules, steps, random):
+    stored, unpacked = Account(), Account()
+    for now, fact in history(steps, rules):
+        made = []
+        for account in (stored, unpacked):
+            events = expiry.settle(account, SUBJECT, rules, now)
+            made.append(events + decide.apply(account, fact, rules, now))
+        assert made[0] == made[1]
+        seen = unpacked.lots
+        assert lots.first_expires_at(stored) == (seen[0].expires_at if seen else NEVER)
+        assert lots.dates(stored) == lots.dates(unpacked)
+        assert expiry.next_due(stored, rules) == expiry.next_due(unpacked, rules)
+        match random.choice(("go on", "store", "read")):
+            case "store":
+                account_codec.encode(stored)
+            case "read":
+                stored = account_codec.decode(account_codec.encode(stored))
+    assert stored == unpacked
+
+
+def test_a_lot_that_comes_last_unpacks_none_and_another_does():
+    account = Account(
+        unpacked_lots=[Lot("a", 1, START_MS, EXPIRES_MS), Lot("b", 2, START_MS + 1, EXPIRES_MS)]
+    )
+    account_codec.encode(account)
+    account = account_codec.decode(account_codec.encode(account))
+    assert account.unpacked_lots is None
+    lots.add(account, "c", 3, START_MS + 2, EXPIRES_MS)
+    lots.add(account, "d", 0, START_MS, EXPIRES_MS + 1, pending=4, available_at=NEVER)
+    assert account.unpacked_lots is None
+    assert lots.first_expires_at(account) == EXPIRES_MS
+    lots.add(account, "e", 5, START_MS + 1, EXPIRES_MS)
+    assert account.unpacked_lots is not None
+    assert [(lot.grant_id, lot.points, lot.pending) for lot in account.lots] == [
+        ("a", 1, 0), ("b", 2, 0), ("e", 5, 0), ("c", 3, 0), ("d", 0, 4),
+    ]  # fmt: skip
+
+
+def test_an_account_that_is_stored_lets_its_unpacked_lots_go():
+    account = Account()
+    lots.add(account, "a", 1, START_MS, EXPIRES_MS)
+    lots.move(account, "a", free=1)
+    account_codec.encode(account)
+    assert account.unpacked_lots is None
+    assert account.lots == [Lot("a", 2, START_MS, EXPIRES_MS)]
+    lots.move(account, "a", free=-2)
+    account_codec.encode(account)
+    assert (account.packed_lots, lots.first_expires_at(account), account.lots) == (b"", NEVER, [])
