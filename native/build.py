@@ -37,6 +37,7 @@ MODULES = (
     "domain/identity.py",
     "domain/journal.py",
     "domain/limits.py",
+    "domain/lot_reader.py",
     "domain/lot_records.py",
     "domain/lots.py",
     "domain/order_records.py",

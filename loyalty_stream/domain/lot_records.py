@@ -1,19 +1,7 @@
 """Points of a grant as a few bytes: what a stored account keeps of its lots and of what was spent of them.
 
 A record points to the grant's cause among the remembered ones, which have the rest of its id and its second;
-a grant whose cause is not there is written out. It must not know what lots are for. Layout, in order:
-
-group   0x80 and a bucket, before the records whose causes are in that bucket
-flags   width of the points (bits 0-1), number of the grant's event if below 3 (2-3), expiry (4-5), odd (6)
-odd     milliseconds follow (1), more amounts follow (2), the grant is written out (4)
-cause   its place in its bucket; written out: length in two bytes, grant id, ms in eight
-number  of the grant's event, where the flags do not hold it
-ms      after the cause's second, two bytes
-points  1, 2, 3 or 8 bytes
-expiry  0: quarters of an hour from just before twelve months after, a byte; 1: quarters since 1970, three bytes,
-        or all ones for never, or one less before ms in eight; 2, 3: the midnight that ends the 365th or the
-        366th day after, in the zone of the account's expiries
-more    widths, then held (of what was spent: restored), pending, available_at
+a grant whose cause is not there is written out: `lot_reader` tells the layout. It must not know what lots are for.
 """
 
 from binascii import a2b_base64
@@ -25,30 +13,30 @@ from msgspec.structs import force_setattr
 from loyalty_stream.domain import identity
 from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Lot, Review, Spent
 from loyalty_stream.domain.calendar import QUARTER_MS
+from loyalty_stream.domain.lot_reader import (
+    AVAILABLE_NEVER,
+    DAY,
+    EXPIRY_MIDNIGHT,
+    EXPIRY_QUARTERS,
+    FROM_QUARTERS,
+    GROUP,
+    MORE,
+    MORE_WIDTHS,
+    MS,
+    NEVER_QUARTER,
+    NO_QUARTER,
+    ODD,
+    POINTS_WIDTHS,
+    WRITTEN_OUT,
+    Reader,
+)
 
-_ODD: Final = 64
-_GROUP: Final = 128
-_MS: Final = 1
-_MORE: Final = 2
-_WRITTEN_OUT: Final = 4
-_POINTS_WIDTHS: Final = (1, 2, 3, 8)
-_MORE_WIDTHS: Final = (0, 2, 4, 8)
-_AVAILABLE_NEVER: Final = 64
 _NUMBERS: Final = {".0": 0, ".1": 1 << 2, ".2": 2 << 2}
 """What follows the stem in most ids, and its bits in the flags."""
 _NUMBERED: Final = 3 << 2
 _EXPIRIES: Final[dict[tuple[int, int, int], tuple[int, bytes]]] = {}
 """What `_expiry` said lately: many grants of a quarter of an hour share it."""
 _MOST_EXPIRIES: Final = 1 << 12
-_DAY: Final = 96
-"""Quarters of an hour."""
-_FROM_QUARTERS: Final = 365 * _DAY - 48
-"""Twelve months rounded to the day end 1 to 96 quarters after 365 days, a day later where there is a 29 February;
-a byte holds both, and half a day before and a third after for other zones of the clock."""
-_EXPIRY_QUARTERS: Final = 1
-_EXPIRY_MIDNIGHT: Final = 2
-_NEVER_QUARTER: Final = (1 << 24) - 1
-_NO_QUARTER: Final = _NEVER_QUARTER - 1
 _STEM: Final = 12
 _STANDARD: Final = str.maketrans("-_", "+/")
 _MOST_BYTE: Final = 255
@@ -125,7 +113,7 @@ def append(
 def take_packed(account: Account, records: bytes) -> None:
     """Have the account keep such records as its lots; LookupError or ValueError where they are none."""
     account.packed_lots = records
-    reader = _Reader(account, records)
+    reader = Reader(account, records)
     if not reader.next():
         return
     account.first_expires_at = reader.expires_at
@@ -137,7 +125,7 @@ def take_packed(account: Account, records: bytes) -> None:
 def dates(account: Account) -> list[Dates]:
     """Of each of the packed lots what tells when something falls due."""
     found: list[Dates] = []
-    reader = _Reader(account, account.packed_lots)
+    reader = Reader(account, account.packed_lots)
     while reader.next():
         found.append(
             (reader.expires_at, reader.points, reader.earned_at, reader.pending, reader.available_at)
@@ -167,7 +155,7 @@ def pack_spent(account: Account, spent: list[Spent]) -> bytes:
 def unpack_lots(account: Account) -> list[Lot]:
     """Unpack the account's lots; it keeps them so until it is stored."""
     lots: list[Lot] = []
-    reader = _Reader(account, account.packed_lots)
+    reader = Reader(account, account.packed_lots)
     while reader.next():
         lots.append(
             Lot(
@@ -182,7 +170,7 @@ def unpack_lots(account: Account) -> list[Lot]:
 def unpack_spent(account: Account, records: bytes) -> list[Spent]:
     """The spent points of such records, likewise."""
     spent: list[Spent] = []
-    reader = _Reader(account, records)
+    reader = Reader(account, records)
     while reader.next():
         spent.append(
             Spent(
@@ -222,7 +210,7 @@ def _place_of_key(account: Account, bucket: int, key: bytes) -> bytes:
 
 def _review_record(account: Account, review: Review) -> bytes:
     date = (
-        review.earned_at // QUARTER_MS + _FROM_QUARTERS
+        review.earned_at // QUARTER_MS + FROM_QUARTERS
     ) * QUARTER_MS  # none expires: it has the shortest code
     return _record(account, review.grant_id, review.points, review.earned_at, date, 0, 0, 0)
 
@@ -231,7 +219,7 @@ def unpack_reviews(account: Account, places: bytes, records: bytes) -> dict[byte
     """The reviews, by their keys."""
     found: dict[bytes, Review] = {}
     at = 0
-    reader = _Reader(account, records)
+    reader = Reader(account, records)
     while reader.next():
         place = places[at]
         at += 1
@@ -246,7 +234,10 @@ def unpack_reviews(account: Account, places: bytes, records: bytes) -> dict[byte
 
 
 def forget_records(account: Account) -> None:
-    """Have every lot and what holds have spent packed anew: causes that the records point to will be gone."""
+    """Have every lot and all that was spent packed anew: causes that the records point to will be gone.
+
+    Orders are to be unpacked before.
+    """
     for lot in account.lots:
         lot.packed = b""
     account.lots_packed = 0
@@ -257,6 +248,7 @@ def forget_records(account: Account) -> None:
         review.packed = b""
     spent = [hold.spent for hold in account.holds.values()]
     spent += [redeemed.spent for redeemed in account.redemptions.values()]
+    spent += [order.spent for order in account.unpacked.values()]
     for parts in spent:
         for part in parts:
             part.packed = b""
@@ -308,7 +300,7 @@ def stem_of(account: Account, bucket: int, place: int) -> str:
 
 
 def _head_of(bucket: int) -> bytes:
-    return bytes((_GROUP, bucket)) if 0 <= bucket <= _MOST_BYTE else b""  # then its records are written out
+    return bytes((GROUP, bucket)) if 0 <= bucket <= _MOST_BYTE else b""  # then its records are written out
 
 
 def _record(
@@ -337,20 +329,20 @@ def _record(
         return bytes((flags | 1, place, points >> 8, points & 255)) + date
     if place < 0:
         flags &= ~_NUMBERED
-        odd = _WRITTEN_OUT
+        odd = WRITTEN_OUT
         named = grant_id.encode()
         body = len(named).to_bytes(2, "big") + named + earned_at.to_bytes(8, "big", signed=True)
     else:
         body = bytes((place, number)) if number else bytes((place,))
         if ms:
-            odd = _MS
+            odd = MS
             body += ms.to_bytes(2, "big")
     width = 0 if 0 <= points < 1 << 8 else 1 if 0 <= points < 1 << 16 else 2 if 0 <= points < 1 << 24 else 3
-    body += points.to_bytes(_POINTS_WIDTHS[width], "big", signed=width == 3) + date
+    body += points.to_bytes(POINTS_WIDTHS[width], "big", signed=width == 3) + date
     if held or pending or available_at:
-        odd |= _MORE
+        odd |= MORE
         body += _more(held, pending, available_at)
-    return bytes((flags | width | _ODD, odd)) + body if odd else bytes((flags | width,)) + body
+    return bytes((flags | width | ODD, odd)) + body if odd else bytes((flags | width,)) + body
 
 
 def _number_of(grant_id: str) -> int:
@@ -365,27 +357,27 @@ def _number_of(grant_id: str) -> int:
 def _midnight(earned: int, expires_at: int) -> int:
     """When days begin, read off the first expiry some twelve months after its grant; 0: this one does not tell."""
     quarter = expires_at // QUARTER_MS
-    if expires_at % QUARTER_MS or not 0 <= quarter - earned - _FROM_QUARTERS <= _MOST_BYTE:
+    if expires_at % QUARTER_MS or not 0 <= quarter - earned - FROM_QUARTERS <= _MOST_BYTE:
         return 0
-    return quarter % _DAY + 1
+    return quarter % DAY + 1
 
 
 def _expiry(midnight: int, earned: int, expires_at: int) -> tuple[int, bytes]:
     """The flags for the date and the bytes of it; `earned` in quarters."""
     if expires_at == NEVER:
-        return _EXPIRY_QUARTERS << 4, _NEVER_QUARTER.to_bytes(3, "big")
+        return EXPIRY_QUARTERS << 4, NEVER_QUARTER.to_bytes(3, "big")
     quarter = expires_at // QUARTER_MS
-    if expires_at % QUARTER_MS or not 0 <= quarter < _NO_QUARTER:
-        date = _NO_QUARTER.to_bytes(3, "big") + expires_at.to_bytes(8, "big", signed=True)
-        return _EXPIRY_QUARTERS << 4, date
-    after = quarter - earned - _FROM_QUARTERS
+    if expires_at % QUARTER_MS or not 0 <= quarter < NO_QUARTER:
+        date = NO_QUARTER.to_bytes(3, "big") + expires_at.to_bytes(8, "big", signed=True)
+        return EXPIRY_QUARTERS << 4, date
+    after = quarter - earned - FROM_QUARTERS
     if not 0 <= after <= _MOST_BYTE:
-        return _EXPIRY_QUARTERS << 4, quarter.to_bytes(3, "big")
+        return EXPIRY_QUARTERS << 4, quarter.to_bytes(3, "big")
     midnight -= 1
-    if quarter % _DAY == midnight:
-        days = (quarter - midnight) // _DAY - (earned - midnight) // _DAY
+    if quarter % DAY == midnight:
+        days = (quarter - midnight) // DAY - (earned - midnight) // DAY
         if days in (366, 367):
-            return (_EXPIRY_MIDNIGHT + days - 366) << 4, b""
+            return (EXPIRY_MIDNIGHT + days - 366) << 4, b""
     return 0, after.to_bytes(1, "big")
 
 
@@ -393,146 +385,11 @@ def _more(held: int, pending: int, available_at: int) -> bytes:
     """A byte of three widths' codes, and the amounts; `NEVER`, the commonest `available_at`, has a code for itself."""
     codes, parts = 0, b""
     if available_at == NEVER:
-        codes, available_at = _AVAILABLE_NEVER, 0
+        codes, available_at = AVAILABLE_NEVER, 0
     for shift, amount in ((0, held), (2, pending), (4, available_at)):
         if amount == 0:
             continue
         code = 1 if 0 <= amount < 1 << 16 else 2 if 0 <= amount < 1 << 32 else 3
         codes |= code << shift
-        parts += amount.to_bytes(_MORE_WIDTHS[code], "big", signed=code == 3)
+        parts += amount.to_bytes(MORE_WIDTHS[code], "big", signed=code == 3)
     return codes.to_bytes(1, "big") + parts
-
-
-class _Reader:
-    """Reads records, one after the other: its attributes are those of the last that `next` has read.
-
-    Strings and bytes are made only where they are asked for, because mostly the dates are.
-    """
-
-    __slots__ = (
-        "_account", "_at", "_begins", "_bucket_begins", "_causes", "_midnight", "_named", "_number", "_place",
-        "_records", "_stems", "available_at", "earned_at", "expires_at", "held", "pending", "points",
-    )  # fmt: skip
-
-    def __init__(self, account: Account, records: bytes) -> None:
-        self._account = account
-        self._records = records
-        self._midnight = account.midnight - 1
-        self._at = self._begins = self._bucket_begins = self._place = self._number = 0
-        self._causes = b""
-        self._stems = ""
-        self._named: str | None = None
-        """The id of a grant that is written out."""
-        self.points = self.earned_at = self.expires_at = 0
-        self.held = self.pending = self.available_at = 0
-
-    def next(self) -> bool:
-        """Read the next record; False where there is none, LookupError where it is none."""
-        records, at = self._records, self._at
-        end = len(records)
-        while at < end and records[at] & _GROUP:
-            bucket = records[at + 1]
-            self._bucket_begins = bucket * KEY_BUCKET_MS
-            self._causes = self._account.causes.get(bucket, b"")
-            self._stems = ""
-            at += 2
-        if at >= end:
-            return False
-        self._begins = at
-        flags = records[at]
-        at += 1
-        odd = 0
-        if flags & _ODD:
-            odd = records[at]
-            at += 1
-        at = self._read_cause(flags, odd, at)
-        width = flags & 3
-        if width == 0:
-            self.points = records[at]
-            at += 1
-        elif width == 1:
-            self.points = records[at] << 8 | records[at + 1]
-            at += 2
-        else:
-            width = _POINTS_WIDTHS[width]
-            self.points = int.from_bytes(records[at : at + width], "big", signed=width == 8)
-            at += width
-        at = self._read_expiry(flags >> 4 & 3, at)
-        if odd & _MORE:
-            at = self._read_more(at)
-        else:
-            self.held = self.pending = self.available_at = 0
-        if at > end:
-            raise LookupError("the records of lots end within one")
-        self._at = at
-        return True
-
-    def grant_id(self) -> str:
-        """The id of the record's grant."""
-        if self._named is not None:
-            return self._named
-        if not self._stems:
-            self._stems = identity.text_of(self._causes)  # twelve characters an entry, eight for the key
-        start = self._place * 12
-        return f"{self._account.prefix}{self._stems[start : start + 8]}.{self._number}"
-
-    def record(self) -> bytes:
-        """The record itself."""
-        return self._records[self._begins : self._at]
-
-    def _read_cause(self, flags: int, odd: int, at: int) -> int:
-        records = self._records
-        if odd & _WRITTEN_OUT:
-            length = records[at] << 8 | records[at + 1]
-            at += 2 + length
-            self._named = records[at - length : at].decode()
-            self.earned_at = int.from_bytes(records[at : at + 8], "big", signed=True)
-            return at + 8
-        self._named = None
-        place = self._place = records[at]
-        at += 1
-        number = flags >> 2 & 3
-        if number == 3:
-            number = records[at]
-            at += 1
-        self._number = number
-        causes, start = self._causes, place * identity.ENTRY_BYTES + identity.KEY_BYTES
-        seconds = causes[start] << 16 | causes[start + 1] << 8 | causes[start + 2]
-        earned_at = self._bucket_begins + seconds * 1000
-        if odd & _MS:
-            earned_at += records[at] << 8 | records[at + 1]
-            at += 2
-        self.earned_at = earned_at
-        return at
-
-    def _read_expiry(self, code: int, at: int) -> int:
-        records, earned = self._records, self.earned_at // QUARTER_MS
-        if code >= _EXPIRY_MIDNIGHT:
-            midnight = self._midnight
-            day = (earned - midnight) // _DAY + 366 + code - _EXPIRY_MIDNIGHT
-            self.expires_at = (day * _DAY + midnight) * QUARTER_MS
-            return at
-        if code != _EXPIRY_QUARTERS:
-            self.expires_at = (earned + _FROM_QUARTERS + records[at]) * QUARTER_MS
-            return at + 1
-        quarter = records[at] << 16 | records[at + 1] << 8 | records[at + 2]
-        at += 3
-        if quarter == _NO_QUARTER:
-            self.expires_at = int.from_bytes(records[at : at + 8], "big", signed=True)
-            return at + 8
-        self.expires_at = NEVER if quarter == _NEVER_QUARTER else quarter * QUARTER_MS
-        return at
-
-    def _read_more(self, at: int) -> int:
-        records = self._records
-        codes = records[at]
-        at += 1
-        amounts: list[int] = []
-        for shift in (0, 2, 4):
-            width = _MORE_WIDTHS[codes >> shift & 3]
-            amounts.append(int.from_bytes(records[at : at + width], "big", signed=width == 8))
-            at += width
-        self.held, self.pending, self.available_at = amounts
-        if codes & _AVAILABLE_NEVER:
-            self.available_at = NEVER
-        return at

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watched import LAWS
 
-from loyalty_stream.domain import decide, expiry, lots
-from loyalty_stream.domain.account import NEVER, Account, Lot
+from loyalty_stream.domain import decide, expiry, fold_notes, identity, lots, orders
+from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Line, Lot, Order, Spent
+from loyalty_stream.domain.notes import ForgottenNote
 from loyalty_stream.wire import account_codec
 
 EXPIRES_MS = START_MS + 365 * DAY_MS
@@ -60,6 +61,27 @@ def test_an_account_that_is_stored_lets_its_unpacked_lots_go():
     account_codec.encode(account)
     assert account.unpacked_lots is None
     assert account.lots == [Lot("a", 2, START_MS, EXPIRES_MS)]
+    account_codec.encode(account)
+    lots.add(account, "b", 3, START_MS, EXPIRES_MS - 1)
+    assert [lot.grant_id for lot in account.lots] == ["b", "a"]
+    account_codec.encode(account)
+    assert lots.first_expires_at(account) == EXPIRES_MS - 1
+    lots.move(account, "b", free=-3)
     lots.move(account, "a", free=-2)
     account_codec.encode(account)
     assert (account.packed_lots, lots.first_expires_at(account), account.lots) == (b"", NEVER, [])
+
+
+def test_an_order_outlives_the_cause_of_the_points_that_were_spent_on_it():
+    """The order's record pointed to the grant's cause, whose bucket is forgotten before the order is."""
+    account, later = Account(), START_MS + KEY_BUCKET_MS
+    key = identity.key_of(identity.digest(SUBJECT, "/tests", "e1"))
+    stem = identity.text_of(identity.digest(SUBJECT, "/tests", "e1"))
+    fold_notes.remember_cause(account, key, stem, START_MS)
+    spent = [Spent(f"{stem}.0", 5, START_MS, EXPIRES_MS)]
+    orders.add(account, "o-1", Order("another stem", later, [Line("l", 100)], spent=spent))
+    account = account_codec.decode(account_codec.encode(account))
+    before = later // KEY_BUCKET_MS * KEY_BUCKET_MS
+    fold_notes.fold_note(account, ForgottenNote(before=before, before_day=0), "stem", later)
+    account = account_codec.decode(account_codec.encode(account))
+    assert orders.find(account, "o-1").spent == spent
