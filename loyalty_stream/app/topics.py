@@ -18,7 +18,7 @@ _DAY = str(86_400_000)
 _INPUT_BYTES = str(2 * 1024 * 1024)
 _OUTPUT_BYTES = str(3 * 1024 * 1024)  # a dead letter is an input record and its headers
 _LED_WITHIN_SECONDS: Final = 60.0
-"""A node alone on a full machine took 20 s to open the logs of 120 partitions; it is a blink otherwise."""
+"""Much more than it takes: a blink, some seconds on a machine that is full."""
 
 
 class NoLeaderError(MendableError):
