@@ -166,7 +166,11 @@ class Account:
 
 
 ACCOUNT_FIELDS: Final = tuple(
-    [each.name if each.name != "unpacked_lots" else "lots" for each in fields(Account)]
+    [
+        each.name if each.name != "unpacked_lots" else "lots"
+        for each in fields(Account)
+        if each.name != "__hash__"  # which is one where this is compiled
+    ]
 )
 
 

@@ -9,7 +9,7 @@ already (`domain.orders`), lots and what was spent of them are `lot_records`, in
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any, Final, TypeAlias, get_type_hints
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -53,7 +53,17 @@ _AS_THEY_ARE: Final = _COMMON + tuple([name for name in ACCOUNT_FIELDS if name n
 _common_of: Final = attrgetter(*_COMMON)
 _RARE: Final = _AS_THEY_ARE[len(_COMMON) :]
 _rare_of: Final = attrgetter(*_RARE)
-_HINTS: Final = get_type_hints(Account, vars(shapes))
+_TYPES: Final[Mapping[str, Any]] = {
+    "surveys": list[str],
+    "waiting": dict[str, shapes.Waiting],
+    "warned": dict[int, list[str]],
+    "segments": tuple[str, ...],
+    "campaigns": dict[str, shapes.Participation],
+    "asked": dict[str, shapes.Asked],
+    "redemptions": dict[str, shapes.Redeemed],
+    "reward_counts": dict[str, int],
+}
+"""Of the fields that follow as they are, those that hold others; a compiled `Account` does not tell what they hold."""
 _EMPTY: Final = Account()
 _NO_RARE: Final = _rare_of(_EMPTY)
 
@@ -86,7 +96,10 @@ _StoredAccount: Any = msgspec.defstruct(
         ("daily", list[int | str], []),
         ("streaks", list[int], []),
         ("reviews", list[bytes], []),
-        *[(name, _HINTS[name], getattr(_EMPTY, name)) for name in _AS_THEY_ARE],
+        *[
+            (name, _TYPES.get(name, type(getattr(_EMPTY, name))), getattr(_EMPTY, name))
+            for name in _AS_THEY_ARE
+        ],
     ],
     array_like=True,
 )
