@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[1]
 MODULES = (
     "app/account_table.py",
     "app/admission.py",
-    "app/ledger.py",
     "domain/account.py",
     "domain/activities.py",
     "domain/calendar.py",
