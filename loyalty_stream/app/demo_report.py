@@ -132,9 +132,7 @@ def _board(console: Console, summary: Summary, board: BoardView) -> None:
         Column("customer", justify="right"),
         Column("points earned", justify="right"),
         Column("reward", justify="right"),
-        header_style="",
-        box=None,
-        pad_edge=False,
+        **_LISTED,
     )
     for place in data.entries[:_TOP]:
         reward = "" if place.reward_points is None else f"{place.reward_points:,}"

@@ -6,6 +6,7 @@ It must not know what a campaign says; the notes tell what has to be known of it
 from loyalty_stream.domain import orders
 from loyalty_stream.domain.account import Account, Counted, Earned, Order, Participation
 from loyalty_stream.domain.notes import AwardNote, AwardWithdrawnNote, OrderNote, RefundNote
+from loyalty_stream.domain.scope import net_in
 
 
 def counted(account: Account, order: Order, note: OrderNote) -> None:
@@ -64,11 +65,6 @@ def counted_of(order: Order, campaign_id: str) -> Counted | None:
         if each.campaign_id == campaign_id:
             return each
     return None
-
-
-def net_in(order: Order, scope: tuple[int, ...]) -> int:
-    """The net of the lines in `scope` (empty: all) as paid, in minor units."""
-    return sum([order.lines[place].net for place in scope]) if scope else order.net_amount
 
 
 def left_in(order: Order, scope: tuple[int, ...]) -> int:

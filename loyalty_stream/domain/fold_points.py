@@ -18,6 +18,7 @@ from loyalty_stream.domain.events import (
 )
 from loyalty_stream.domain.fold_notes import count, remember
 from loyalty_stream.domain.notes import ReviewNote
+from loyalty_stream.domain.scope import net_in
 
 FIRST_PURCHASE = "first purchase"
 """The reason of the first-purchase bonus."""
@@ -69,7 +70,7 @@ def _keep(account: Account, order: Order | None, data: PointGranted, at: int) ->
         account.tier_points += data.points
     gross = 0
     if data.base_amount is not None:
-        net = orders.net_of(order, data.scope)
+        net = net_in(order, data.scope)
         gross = 0 if data.base_amount == net else data.base_amount
     earned = Earned(
         data.grant_id,

@@ -24,6 +24,7 @@ from loyalty_stream.domain import identity, lot_records
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Earned, Line, Order, Term
 from loyalty_stream.domain.rounding import rounded
 from loyalty_stream.domain.rules import Rounding
+from loyalty_stream.domain.scope import net_in
 
 _MS: Final = 64
 _STATE: Final = 128
@@ -271,7 +272,7 @@ def _term(earned: Earned, order: Order, net: int) -> Term | None:  # noqa: PLR09
             return (number, coded, _FIXED, earned.points)
         return (number, coded, _FIXED, earned.points, steps, *scope)
     numerator, denominator = exact
-    base = _base(order, earned.scope) if earned.scope else net
+    base = net_in(order, earned.scope) if earned.scope else net
     rounding = _ROUNDING_CODES.get(earned.rounding, _FIXED)
     if (
         earned.steps
@@ -314,13 +315,7 @@ def _earned(term: Term, order: Order) -> Earned:
         steps = tuple([(second[place], second[place + 1]) for place in range(0, len(second), 2)])
         return Earned(grant_id, name, first, steps=steps, scope=scope)
     assert isinstance(second, int)
-    numerator = _base(order, scope) * first
+    numerator = net_in(order, scope) * first
     how = _ROUNDINGS[rounding]
     points = rounded(numerator, second, how)
     return Earned(grant_id, name, points, exact=(numerator, second), rounding=how, scope=scope)
-
-
-def _base(order: Order, scope: tuple[int, ...]) -> int:
-    if not scope:
-        return order.net_amount
-    return sum([order.lines[place].net for place in scope])

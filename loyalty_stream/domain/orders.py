@@ -85,14 +85,6 @@ def comparable(account: Account) -> list[object]:
     return [*[getattr(account, name) for name in _WHAT_IT_IS], _all(account)]
 
 
-def net_of(order: Order, scope: tuple[int, ...] | None) -> int:
-    """The net of the lines at the positions in `scope`, of all where it is empty or None; in minor units."""
-    lines = order.lines
-    if scope:
-        return sum([lines[place].net for place in scope])
-    return lines[0].net if len(lines) == 1 else sum([line.net for line in lines])
-
-
 def earned_of(order: Order, grant_id: str) -> Earned | None:
     """What the order was granted under this grant id."""
     for earned in order.earned:

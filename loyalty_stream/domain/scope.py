@@ -1,5 +1,6 @@
-"""Which lines of an order a purchase rule counts (DOMAIN.md, Earning)."""
+"""Which lines of an order a rule counts (DOMAIN.md, Earning), and what they come to."""
 
+from loyalty_stream.domain.account import Order
 from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.rules import PurchaseRule
 
@@ -13,3 +14,11 @@ def in_scope(rule: PurchaseRule, line: OrderLine) -> bool:
         and category not in rule.exclude_categories
         and line.sku not in rule.exclude_skus
     )
+
+
+def net_in(order: Order, scope: tuple[int, ...] | None) -> int:
+    """The net as paid of the lines at the positions in `scope`, of all where it is empty or None; in minor units."""
+    lines = order.lines
+    if scope:
+        return sum([lines[place].net for place in scope])
+    return lines[0].net if len(lines) == 1 else sum([line.net for line in lines])
