@@ -59,16 +59,17 @@ async def measure(cluster: Cluster, rate: float, seconds: float) -> Latency:
         ) as producer,
     ):
         await consumer.said()
-        begun = await producer.said()
+        leaves = (await producer.said())["leaves"]
         busy, total = machine.busy_and_total()
         late = await producer.said()
         busy_then, total_then = machine.busy_and_total()
         seen = (await consumer.said())["seen"]
     await cluster.forget(settings)
+    warm = min(leaves) + seconds * WARM_UP_SHARE
     found = [
-        (at - begun["begins"] - number // per_group * EVERY_SECONDS) * 1000
+        (at - leaves[number]) * 1000
         for number, at in enumerate(seen)
-        if at is not None and number >= events * WARM_UP_SHARE
+        if at is not None and leaves[number] >= warm
     ]
     percentiles = quantiles(found, n=100)
     return Latency(

@@ -67,7 +67,8 @@ class KafkaLog:
         self._unread: deque[Batch] = deque()
         self._arrived = asyncio.Event()
         self._woken = False
-        self._sent: list[asyncio.Future[Any]] = []
+        self._written: dict[TopicPartition, list[Any]] = {}
+        """The batches of the transaction, in order."""
         self._offsets: dict[str, int] = {}
         self._delivered: dict[str, int] = {}
         self._applied: dict[str, int] = {}
@@ -169,7 +170,7 @@ class KafkaLog:
         return await self._group.end_offsets(self._inputs, self._partition)
 
     async def begin(self) -> None:
-        self._sent = []
+        self._written = {}
         self._offsets = {}
         if self.guarantee is Guarantee.EXACTLY_ONCE:
             await self._bounded(self._open().begin_transaction(), "beginning a transaction")
@@ -177,16 +178,18 @@ class KafkaLog:
     async def append(self, topic: str, partition: int, outputs: Sequence[Output]) -> None:
         producer = self._open()
         timestamp = self._wall_ms()
+        batches = self._written.setdefault(TopicPartition(topic, partition), [])
         batch = producer.create_batch()
         for key, value, headers in outputs:
             if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
-                await self._send(batch, topic, partition)
+                batches.append(batch)
                 batch = producer.create_batch()
                 if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
                     raise LogError(f"a record of {len(value or b'')} bytes for {topic} fits in no batch")
-        await self._send(batch, topic, partition)
+        if batch.record_count():
+            batches.append(batch)
         if self.guarantee is not Guarantee.EXACTLY_ONCE:
-            await self._await_sent()
+            await self._write()
 
     async def add_offsets(self, offsets: Mapping[str, int]) -> None:
         self._offsets = dict(offsets)
@@ -195,11 +198,13 @@ class KafkaLog:
         if self.guarantee is Guarantee.EXACTLY_ONCE:
             producer = self._open()
             positions = {TopicPartition(t, self._partition): o for t, o in self._offsets.items()}
+            # The broker refuses a batch for now while it adds the group or a partition to the transaction, which
+            # costs a retry and its pause. So the offsets go first, and all partitions are added at once.
             sending_offsets = producer.send_offsets_to_transaction(positions, self._group.id)
             await self._bounded(sending_offsets, "adding offsets to the transaction")
             # aiokafka commits over a failed batch without a word: the records would be lost and the offsets
             # moved on. So every batch is awaited first.
-            await self._await_sent()
+            await self._write()
             await self._bounded(producer.commit_transaction(), "committing")
         else:
             await self._group.commit(self._offsets, self._partition)
@@ -246,16 +251,17 @@ class KafkaLog:
             raise LogError("the producer is closed")
         return self._producer
 
-    async def _send(self, batch: Any, topic: str, partition: int) -> None:
-        if batch.record_count() == 0:
-            return
-        sending = self._open().send_batch(batch, topic, partition=partition)
-        self._sent.append(await self._bounded(sending, f"writing to {topic}-{partition}"))
+    async def _write(self) -> None:
+        """Send what was appended, all partitions at the same time, and wait until the brokers have it."""
+        written, self._written = self._written, {}
+        if written:
+            sending = [self._write_to(tp, batches) for tp, batches in written.items()]
+            await self._bounded(asyncio.gather(*sending), "writing")
 
-    async def _await_sent(self) -> None:
-        sent, self._sent = self._sent, []
-        if sent:
-            await self._bounded(asyncio.gather(*sent), "writing")
+    async def _write_to(self, tp: TopicPartition, batches: Sequence[Any]) -> None:
+        producer = self._open()
+        sent = [await producer.send_batch(batch, tp.topic, partition=tp.partition) for batch in batches]
+        await asyncio.gather(*sent)
 
     async def _bounded(self, awaitable: Awaitable[T], what: str) -> T:
         try:

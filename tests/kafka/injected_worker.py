@@ -24,8 +24,9 @@ from loyalty_stream.engine.transport import BatchConsumerThread
 from loyalty_stream.programme.compile import compile_rules
 from loyalty_stream.programme.load import load_programme
 
-STEPS = ("begun", "appended", "offsets added", "sent", "committing", "committed")
-"""Where a fault may strike, in the order of a transaction; `committing`: the commit is on its way."""
+STEPS = ("begun", "appended", "offsets added", "writing", "sent", "committing", "committed")
+"""Where a fault may strike, in the order of a transaction. Up to `offsets added` the broker knows of nothing;
+`writing`: it has the offsets and some of the records; `committing`: the commit is on its way."""
 
 LOGGING = {
     "version": 1,
@@ -73,7 +74,7 @@ def _stage_of(log: KafkaLog) -> str:
 def inject(faults: Faults) -> None:
     """Wrap the log's steps. Their names are the engine's own: one that is renamed fails here, loudly."""
     begin, append, add_offsets = KafkaLog.begin, KafkaLog.append, KafkaLog.add_offsets
-    await_sent, bounded, commit = KafkaLog._await_sent, KafkaLog._bounded, KafkaLog.commit
+    write, bounded, commit = KafkaLog._write, KafkaLog._bounded, KafkaLog.commit
 
     async def begin_and_reach(self):
         await begin(self)
@@ -88,11 +89,15 @@ def inject(faults: Faults) -> None:
         await add_offsets(self, offsets)
         faults.reach("offsets added", self)
 
-    async def await_sent_and_reach(self):
-        await await_sent(self)
+    async def write_and_reach(self):
+        await write(self)
         faults.reach("sent", self)
 
     async def bounded_and_reach(self, awaitable, what):
+        if what == "writing" and faults.due("writing", self):
+            awaitable = asyncio.ensure_future(awaitable)
+            await asyncio.sleep(0.02)  # the partitions are added, and the first batches may be written
+            faults.reach("writing", self)
         if what == "committing" and faults.due("committing", self):
             awaitable = asyncio.ensure_future(awaitable)
             for _ in range(3):  # turns of the loop: the request may have left, its answer is not here
@@ -107,7 +112,7 @@ def inject(faults: Faults) -> None:
     KafkaLog.begin = begin_and_reach
     KafkaLog.append = append_and_reach
     KafkaLog.add_offsets = add_offsets_and_reach
-    KafkaLog._await_sent = await_sent_and_reach
+    KafkaLog._write = write_and_reach
     KafkaLog._bounded = bounded_and_reach
     KafkaLog.commit = commit_and_reach
 

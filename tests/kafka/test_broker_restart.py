@@ -18,7 +18,7 @@ def test_broker_killed_in_mid_transaction(
     kafka_at_hand: None, deploy: Callable[..., Deployment], seed: int
 ) -> None:
     facts = story(seed, 30_000)
-    fault = ("SIGSTOP", random.Random(seed).randrange(20, 60), "appended")
+    fault = ("SIGSTOP", random.Random(seed).randrange(20, 60), "writing")
     # Kafka's own session: it has to run out before the node comes back.
     with ApacheKafka(settings={"broker.session.timeout.ms": "9000"}) as broker:
         deployment = deploy(broker.bootstrap_servers)

@@ -19,7 +19,7 @@ def test_effectively_once(deploy: Callable[..., Deployment], seed: int) -> None:
         pytest.skip(str(missing))
     facts = story(seed, 20_000)
     chance = random.Random(seed)
-    fault = ("SIGKILL", chance.randrange(5, 30), chance.choice(["appended", "offsets added", "sent"]))
+    fault = ("SIGKILL", chance.randrange(5, 30), chance.choice(["appended", "writing", "sent"]))
     with EmbeddedBroker() as broker:
         deployment = deploy(broker.bootstrap_servers, plain=True)
         deployment.send(facts)

@@ -10,10 +10,10 @@ from verifier import verify_outputs, verify_tables
 
 pytestmark = pytest.mark.kafka
 
-KILLS = 6
+KILLS = len(STEPS)
 BATCH = 500
 FACTS = 100_000
-"""More than all that is begun before the last kill: KILLS x (2 x PARTITIONS + 17) transactions of BATCH, 75,000."""
+"""More than all that is begun before the last kill: KILLS x (2 x PARTITIONS + 17) transactions of BATCH, 87,500."""
 
 
 def test_kills_in_mid_transaction(deployment: Deployment, seed: int) -> None:
