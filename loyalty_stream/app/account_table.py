@@ -1,13 +1,16 @@
 """The ledger's table: an account and when it falls due, as the changelog stores them. It holds no rule."""
 
-from struct import Struct
 from typing import Final
 
 from loyalty_stream.domain.account import Account
 from loyalty_stream.engine.timers import NEVER
 from loyalty_stream.wire import account_codec
 
-_DUE: Final = Struct(">q")
+_SHORT: Final = 1 << 31
+"""Set in the four bytes before an account. Earlier releases wrote eight, ms, whose first bit is never set."""
+_NO_DUE: Final = _SHORT - 1
+_UNIT_MS: Final = 2_000
+"""31 bits of two seconds each reach to 2106; what falls due later rings then, too early, and is set anew."""
 
 
 class Entry:
@@ -21,19 +24,25 @@ class Entry:
 
 
 class EntryCodec:
-    """Eight bytes of when the account falls due, then the account: a restore need not read it to schedule it."""
+    """When the account falls due, in four bytes, then the account: a restore need not read it to schedule it."""
 
     def encode(self, entry: Entry) -> bytes:
-        return _DUE.pack(NEVER if entry.scheduled is None else entry.scheduled) + account_codec.encode(
-            entry.account
-        )
+        due = NEVER if entry.scheduled is None else entry.scheduled
+        units = _NO_DUE if due == NEVER else max(min(due // _UNIT_MS, _NO_DUE - 1), 0)
+        return (_SHORT | units).to_bytes(4, "big") + account_codec.encode(entry.account)
 
     def decode(self, value: bytes) -> Entry:
         # The timer may have been moved since without a new record, so the stored instant says nothing here.
-        return Entry(account_codec.decode(value[8:]), None)
+        return Entry(account_codec.decode(value[4:] if _is_short(value) else value[8:]), None)
 
 
 def due_of(value: bytes) -> int:
-    """When a stored account falls due (ms), or earlier; `NEVER`: not at all. The account is not read."""
-    due: int = _DUE.unpack_from(value)[0]
-    return due
+    """When a stored account falls due (ms), or up to two seconds earlier; `NEVER`: not at all. It is not read."""
+    if not _is_short(value):
+        return int.from_bytes(value[:8], "big")
+    units = int.from_bytes(value[:4], "big") & _NO_DUE
+    return NEVER if units == _NO_DUE else units * _UNIT_MS
+
+
+def _is_short(value: bytes) -> bool:
+    return value[:1] >= b"\x80"

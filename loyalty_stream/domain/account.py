@@ -87,8 +87,8 @@ class Account:
     """What the stems of all its causes begin with (see `identity`)."""
     causes: dict[int, bytes] = field(default_factory=dict)
     """Bucket of `KEY_BUCKET_MS` -> the causes remembered in it: of each its key and its second, end to end."""
-    terms: list[Term] = field(default_factory=list)
-    """What the packed orders' grants have in common, by the number that stands for it there."""
+    terms: bytes = b""
+    """What the packed orders' grants have in common, by the number that stands for it there (`term_records`)."""
     midnight: int = 0
     """When days begin for expiries (`lot_records`): quarter of an hour of the UTC day, and one; 0: not known."""
     unpacked: dict[bytes, Order] = field(default_factory=dict)
@@ -136,6 +136,8 @@ class Account:
     """The causes remembered since it was stored last: stem -> its time in ms and its place in its bucket."""
     first_placed: tuple[str, int] = ("", 0)
     """A `first_order` and what is stored for it."""
+    registered_placed: tuple[int, int] = (0, 0)
+    """A `registered_at` and what is stored for it."""
 
     @property
     def lots(self) -> list[Lot]:

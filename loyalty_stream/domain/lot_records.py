@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import force_setattr
 
 from loyalty_stream.domain import identity
-from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Lot, Review, Spent
+from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Lot, Spent
 from loyalty_stream.domain.calendar import QUARTER_MS
 from loyalty_stream.domain.lot_reader import (
     AVAILABLE_NEVER,
@@ -181,56 +181,11 @@ def unpack_spent(account: Account, records: bytes) -> list[Spent]:
     return spent
 
 
-def pack_reviews(account: Account, reviews: dict[bytes, Review]) -> list[bytes]:
-    """Of each review the place of its key among its bucket's (255: the key follows), and records as of lots."""
-    places: list[bytes] = []
-    records: list[bytes] = []
-    group = -1
-    for key, review in reviews.items():
-        bucket = review.earned_at // KEY_BUCKET_MS
-        if bucket != group:
-            records.append(_head_of(bucket))
-            group = bucket
-        packed = review.packed
-        if not packed:
-            packed = _place_of_key(account, bucket, key) + _review_record(account, review)
-            force_setattr(review, "packed", packed)
-        size = 1 if packed[0] != _MOST_BYTE else 1 + identity.KEY_BYTES
-        places.append(packed[:size])
-        records.append(packed[size:])
-    return [b"".join(places), b"".join(records)]
-
-
-def _place_of_key(account: Account, bucket: int, key: bytes) -> bytes:
-    at = account.keys.get(bucket, b"").find(key)
-    place = at // identity.KEY_BYTES
-    found = at >= 0 and at % identity.KEY_BYTES == 0 and place <= _MOST_PLACE
-    return bytes((place,)) if found else bytes((_MOST_BYTE,)) + key
-
-
-def _review_record(account: Account, review: Review) -> bytes:
-    date = (
-        review.earned_at // QUARTER_MS + FROM_QUARTERS
-    ) * QUARTER_MS  # none expires: it has the shortest code
-    return _record(account, review.grant_id, review.points, review.earned_at, date, 0, 0, 0)
-
-
-def unpack_reviews(account: Account, places: bytes, records: bytes) -> dict[bytes, Review]:
-    """The reviews, by their keys."""
-    found: dict[bytes, Review] = {}
-    at = 0
-    reader = Reader(account, records)
-    while reader.next():
-        place = places[at]
-        at += 1
-        if place == _MOST_BYTE:
-            key = places[at : at + identity.KEY_BYTES]
-            at += identity.KEY_BYTES
-        else:
-            start = place * identity.KEY_BYTES
-            key = account.keys[reader.earned_at // KEY_BUCKET_MS][start : start + identity.KEY_BYTES]
-        found[key] = Review(reader.grant_id(), reader.points, reader.earned_at)
-    return found
+def record_of_grant(account: Account, grant_id: str, points: int, earned_at: int) -> bytes:
+    """A record, with the head of its group, of points of which only the grant is told and no date."""
+    return _head_of(earned_at // KEY_BUCKET_MS) + _record(
+        account, grant_id, points, earned_at, NEVER, 0, 0, 0
+    )
 
 
 def forget_records(account: Account) -> None:
@@ -241,7 +196,7 @@ def forget_records(account: Account) -> None:
     for lot in account.lots:
         lot.packed = b""
     account.lots_packed = 0
-    account.filed, account.first_placed = {}, ("", 0)
+    account.filed, account.first_placed, account.registered_placed = {}, ("", 0), (0, 0)
     for hold in account.holds.values():
         hold.packed = b""
     for review in account.reviews.values():
@@ -297,6 +252,26 @@ def stem_of(account: Account, bucket: int, place: int) -> str:
     """The stem of the cause at that place of the bucket."""
     start = place * identity.ENTRY_BYTES
     return account.prefix + identity.text_of(account.causes[bucket][start : start + identity.KEY_BYTES])
+
+
+def time_of(account: Account, bucket: int, place: int) -> int:
+    """When the cause at that place of the bucket happened, in ms, to the second."""
+    start = place * identity.ENTRY_BYTES + identity.KEY_BYTES
+    causes = account.causes[bucket]
+    return bucket * KEY_BUCKET_MS + (causes[start] << 16 | causes[start + 1] << 8 | causes[start + 2]) * 1000
+
+
+def place_of_time(account: Account, at: int) -> int:
+    """Which of its bucket's causes happened at this second (ms `at`); -1: none whose place and bucket fit a byte."""
+    bucket = at // KEY_BUCKET_MS
+    causes = account.causes.get(bucket, b"")
+    if 0 <= bucket <= _MOST_BYTE:
+        second = (at % KEY_BUCKET_MS // 1000).to_bytes(3, "big")
+        for place in range(min(len(causes) // identity.ENTRY_BYTES, _MOST_BYTE)):
+            start = place * identity.ENTRY_BYTES + identity.KEY_BYTES
+            if causes[start : start + 3] == second:
+                return place
+    return -1
 
 
 def _head_of(bucket: int) -> bytes:

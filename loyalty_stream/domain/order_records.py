@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from loyalty_stream.domain import identity, lot_records
+from loyalty_stream.domain import identity, lot_records, term_records
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Earned, Line, Order, Term
 from loyalty_stream.domain.rounding import rounded
 from loyalty_stream.domain.rules import Rounding
@@ -44,8 +44,7 @@ _KINDS: Final = {name: code for code, name in enumerate(_KIND_NAMES)}
 _ROUNDINGS: Final[tuple[Rounding, ...]] = ("floor", "half_up", "ceil")
 _ROUNDING_CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(_ROUNDINGS)}
 _SUFFIXES: Final = {f".{number}": number for number in range(16)}
-_FIXED: Final = 3
-"""In a term in place of a rounding: the points are not worked out but in it."""
+_FIXED: Final = term_records.FIXED
 _MOST_TERMS: Final = 256
 _MOST_GRANTS: Final = 255
 _NO_CAUSE: Final = 255
@@ -222,7 +221,8 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
     order.cancelled = bool(state & _CANCELLED)
     order.first = bool(state & _FIRST)
     if terms:
-        order.earned = [_earned(account.terms[number], order) for number in terms]
+        known = term_records.unpack(account.terms)
+        order.earned = [_earned(known[number], order) for number in terms]
     if state & _SPENT:
         length = int.from_bytes(blob[at : at + 2], "big")
         order.spent = lot_records.unpack_spent(account, blob[at + 2 : at + 2 + length])
@@ -236,21 +236,28 @@ def _terms(account: Account, order: Order, net: int) -> bytes | None:
         return b""
     if len(earned) > _MOST_GRANTS:
         return None
-    filed = account.terms
     numbers = b""
     for each in earned:
         term = _term(each, order, net)
         if term is None:
             return None
-        try:
-            number = filed.index(term)
-        except ValueError:
-            number = len(filed)
-            if number >= _MOST_TERMS:
-                return None
-            filed.append(term)
+        number = _number_of_term(account, term)
+        if number < 0:
+            return None
         numbers += _BYTE[number]
     return numbers
+
+
+def _number_of_term(account: Account, term: Term) -> int:
+    """Which of the account's terms it is, filed where it is a new one; -1: it cannot be filed."""
+    known = term_records.unpack(account.terms)
+    for number, filed in enumerate(known):
+        if filed == term:
+            return number
+    if len(known) >= _MOST_TERMS or not term_records.fits(term):
+        return -1
+    account.terms += term_records.pack(term)
+    return len(known)
 
 
 def _term(earned: Earned, order: Order, net: int) -> Term | None:  # noqa: PLR0911 - one for each form

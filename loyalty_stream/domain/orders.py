@@ -76,7 +76,7 @@ def pack(account: Account) -> None:
 def forget_before(account: Account, before: int) -> None:
     """Forget the orders that were paid before the instant `before` (ms), and the terms of none but those."""
     kept = [order for order in _all(account) if order.paid_at >= before]
-    account.orders, account.terms = {}, []
+    account.orders, account.terms = {}, b""
     account.unpacked = {order.key: order for order in kept}
 
 
@@ -96,7 +96,7 @@ def earned_of(order: Order, grant_id: str) -> Earned | None:
 _HOW_IT_IS_PACKED = frozenset(
     (
         "orders", "terms", "midnight", "unpacked", "packed_lots", "lots_packed", "first_expires_at",
-        "last_expires_at", "last_earned_at", "filed", "first_placed",
+        "last_expires_at", "last_earned_at", "filed", "first_placed", "registered_placed",
     )
 )  # fmt: skip
 _WHAT_IT_IS = [name for name in ACCOUNT_FIELDS if name not in _HOW_IT_IS_PACKED]

@@ -15,17 +15,17 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from loyalty_stream.domain import account as shapes
-from loyalty_stream.domain import lot_records, orders
-from loyalty_stream.domain.account import ACCOUNT_FIELDS, Account, Hold, imbalance
-from loyalty_stream.wire import account_v1
+from loyalty_stream.domain import day_records, lot_records, memory_records, orders, review_records
+from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Hold, imbalance
+from loyalty_stream.wire import account_v1, account_v2
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 Stored: TypeAlias = list[object]
 """An account of any version as plain values, in the order of its fields then."""
 Upcaster: TypeAlias = Callable[[Stored], Stored]
 
-UPCASTERS: Mapping[int, Upcaster] = {1: account_v1.upcast}
+UPCASTERS: Mapping[int, Upcaster] = {1: account_v1.upcast, 2: account_v2.upcast}
 """Version -> what makes the next version's fields of that version's."""
 
 
@@ -37,14 +37,14 @@ _STATES: Final = ("open", "released", "confirmed", "spent", "rejected")
 _STATE_NUMBERS: Final[Mapping[str, int]] = {state: number for number, state in enumerate(_STATES)}
 _WRITTEN_OUT: Final = "!"
 """Stands before a stem that is not that of a remembered cause."""
-_COUNTERS: Final[Mapping[str, str]] = {"review": "r", "share": "s", "points": "p"}
-_COUNTER_NAMES: Final[Mapping[str, str]] = {short: name for name, short in _COUNTERS.items()}
+_MOST_PLACES: Final = 1 << 16
+"""Positive numbers below are the place of a cause, above it its bucket."""
 
 _TOLD_ANEW: Final = (
     "available", "pending", "held", "debt", "granted", "redeemed", "expired", "revoked", "restored",
     "registered_at", "first_order", "lots", "holds", "causes", "keys", "orders", "unpacked", "prefix", "terms",
     "midnight", "daily", "streaks", "reviews", "packed_lots", "lots_packed", "first_expires_at",
-    "last_expires_at", "last_earned_at", "filed", "first_placed",
+    "last_expires_at", "last_earned_at", "filed", "first_placed", "registered_placed",
 )  # fmt: skip
 """The fields that `encode` writes first, in its own way. All others follow as they are: first those that most
 accounts have, then the rest in its order, whose empty end is left out."""
@@ -70,7 +70,7 @@ _NO_RARE: Final = _rare_of(_EMPTY)
 _StoredHold: Any = msgspec.defstruct(
     "StoredHold",
     [
-        ("points", int),
+        ("points", int | None),
         ("due_at", int, 0),
         ("state", int | str, 0),
         ("spent", bytes, b""),
@@ -79,23 +79,24 @@ _StoredHold: Any = msgspec.defstruct(
     ],
     array_like=True,
 )
-"""A `Hold`: what is mostly empty stands last, and an empty end is left out; so it is with the account."""
+"""A `Hold`: what is mostly empty stands last, and an empty end is left out; so it is with the account.
+
+Its points are None where they are those of what was `spent` together."""
 
 _StoredAccount: Any = msgspec.defstruct(
     "StoredAccount",
     [
         ("sums", list[int], []),
-        ("registered_at", int, 0),
+        ("registered_at", int | str, 0),
         ("first_order", int | str, 0),
         ("lots", bytes, b""),
         ("holds", dict[str, _StoredHold], {}),
-        ("remembered", list[int | bytes], []),
+        ("remembered", bytes, b""),
         ("prefix", str, ""),
-        ("terms", list[shapes.Term], []),
+        ("terms", bytes, b""),
         ("midnight", int, 0),
-        ("daily", list[int | str], []),
-        ("streaks", list[int], []),
-        ("reviews", list[bytes], []),
+        ("days", bytes, b""),
+        ("reviews", bytes, b""),
         *[
             (name, _TYPES.get(name, type(getattr(_EMPTY, name))), getattr(_EMPTY, name))
             for name in _AS_THEY_ARE
@@ -121,17 +122,16 @@ def encode(account: Account) -> bytes:
     )
     stored: Stored = [
         _sums(account),
-        _short(account.registered_at),
+        _registered_at(account),
         _first_order(account),
         lots,
         holds,
-        _remembered(account),
+        memory_records.pack(account),
         account.prefix,
         account.terms,
         account.midnight,
-        _daily(account.daily) if account.daily else (),
-        _streaks(account.streaks) if account.streaks else (),
-        lot_records.pack_reviews(account, account.reviews) if account.reviews else (),
+        day_records.pack(account.daily, account.streaks),
+        review_records.pack(account, account.reviews) if account.reviews else b"",
     ]
     stored += _common_of(account)
     if _has_more(account):
@@ -171,23 +171,17 @@ def _account(stored: Any) -> Account:
         for name in _RARE:
             setattr(account, name, getattr(stored, name))
     _take_sums(account, stored.sums)
-    account.registered_at = _long(stored.registered_at)
     account.prefix, account.terms, account.midnight = stored.prefix, stored.terms, stored.midnight
-    _take_remembered(account, stored.remembered)
-    first = stored.first_order
-    if isinstance(first, str):
-        account.first_order = first[1:]
-    elif first:
-        account.first_order = lot_records.stem_of(account, first >> 8, first & 255)
+    memory_records.unpack(account, stored.remembered)
+    _take_registered_at(account, stored.registered_at)
+    _take_first_order(account, stored.first_order)
     lot_records.take_packed(account, stored.lots)
     for name, hold in stored.holds.items():
         account.holds[name] = _hold(account, hold)
-    if stored.daily:
-        account.daily = _daily_of(stored.daily)
-    if stored.streaks:
-        account.streaks = _streaks_of(stored.streaks)
+    if stored.days:
+        account.daily, account.streaks = day_records.unpack(stored.days)
     if stored.reviews:
-        account.reviews = lot_records.unpack_reviews(account, *stored.reviews)
+        account.reviews = review_records.unpack(account, stored.reviews)
     return account
 
 
@@ -213,6 +207,35 @@ def _take_sums(account: Account, sums: list[int]) -> None:
     account.granted = off - imbalance(account)  # which is what the others add up to, while nothing is granted
 
 
+def _registered_at(account: Account) -> int | str:
+    """The place of a cause of that second, as of the first order; else the instant as of holds, or written out."""
+    at = account.registered_at
+    if not at:
+        return 0
+    if account.registered_placed[0] == at:
+        return account.registered_placed[1]
+    bucket = at // KEY_BUCKET_MS
+    place = lot_records.place_of_time(account, at) if at % 1000 == 0 else -1
+    if place >= 0 and bucket > 0:
+        stored = bucket << 8 | place
+    else:
+        stored = _short(at)
+        if 0 < stored < _MOST_PLACES or at < 0:
+            return str(at)
+    account.registered_placed = (at, stored)
+    return stored
+
+
+def _take_registered_at(account: Account, stored: int | str) -> None:
+    if isinstance(stored, str):
+        account.registered_at = int(stored)
+    elif 0 < stored < _MOST_PLACES:
+        account.registered_at = lot_records.time_of(account, stored >> 8, stored & 255)
+        account.registered_placed = (account.registered_at, stored)
+    else:
+        account.registered_at = _long(stored)
+
+
 def _first_order(account: Account) -> int | str:
     """The place of its cause, above it the bucket; the stem where there is none."""
     stem = account.first_order
@@ -223,92 +246,18 @@ def _first_order(account: Account) -> int | str:
         return placed[1]
     for bucket in account.causes:
         place = lot_records.place_of_stem(account, bucket, stem)
-        if place >= 0:
+        if place >= 0 and bucket > 0:
             account.first_placed = (stem, bucket << 8 | place)
             return bucket << 8 | place
     return _WRITTEN_OUT + stem
 
 
-def _remembered(account: Account) -> list[int | bytes]:
-    """Of each bucket its number (of the first) or how many later than the one before, causes, keys and orders."""
-    found: list[int | bytes] = []
-    causes, keys, packed = account.causes, account.keys, account.orders
-    before = 0
-    if len(causes) == 1:  # mostly: an account of less than sixteen weeks
-        for bucket, filed in causes.items():
-            if keys.keys() | packed.keys() <= {bucket}:
-                return [bucket, filed, keys.get(bucket, b""), packed.get(bucket, b"")]
-    for bucket in (
-        sorted(causes) if causes.keys() >= keys.keys() | packed.keys() else sorted({*causes, *keys, *packed})
-    ):
-        found += (bucket - before, causes.get(bucket, b""), keys.get(bucket, b""), packed.get(bucket, b""))
-        before = bucket
-    return found
-
-
-def _take_remembered(account: Account, remembered: list[Any]) -> None:
-    bucket = 0
-    for at in range(0, len(remembered), 4):
-        step, causes, keys, packed = remembered[at : at + 4]
-        bucket += step
-        if causes:
-            account.causes[bucket] = causes
-        if keys:
-            account.keys[bucket] = keys
-        if packed:
-            account.orders[bucket] = packed
-
-
-def _daily(daily: dict[int, dict[str, int]]) -> list[int | str]:
-    """Of each day how much later it is than the one before, then its counters, each a short name and its count."""
-    found: list[int | str] = []
-    before = 0
-    for day, counters in daily.items():
-        found.append(day - before)
-        before = day
-        for counter, count in counters.items():
-            short = _COUNTERS.get(counter)
-            if short is None:
-                short = f":{counter[5:]}" if counter.startswith("game:") else f"={counter}"
-            found.append(short)
-            found.append(count)
-    return found
-
-
-def _daily_of(stored: list[Any]) -> dict[int, dict[str, int]]:
-    daily: dict[int, dict[str, int]] = {}
-    at = day = 0
-    while at < len(stored):
-        name = stored[at]
-        if isinstance(name, int):
-            day += name
-            daily[day] = {}
-            at += 1
-        else:
-            counter = _COUNTER_NAMES.get(name) or (f"game{name}" if name.startswith(":") else name[1:])
-            daily[day][counter] = stored[at + 1]
-            at += 2
-    return daily
-
-
-def _streaks(streaks: list[tuple[int, int]]) -> list[int]:
-    """First day and length in turn, each day as how much later than the one before."""
-    found: list[int] = []
-    before = 0
-    for day, length in streaks:
-        found.append(day - before)
-        found.append(length)
-        before = day
-    return found
-
-
-def _streaks_of(stored: list[int]) -> list[tuple[int, int]]:
-    streaks: list[tuple[int, int]] = []
-    day = 0
-    for at in range(0, len(stored), 2):
-        day += stored[at]
-        streaks.append((day, stored[at + 1]))
-    return streaks
+def _take_first_order(account: Account, stored: int | str) -> None:
+    if isinstance(stored, str):
+        account.first_order = stored[1:]
+    elif stored:
+        account.first_order = lot_records.stem_of(account, stored >> 8, stored & 255)
+        account.first_placed = (account.first_order, stored)
 
 
 def _stored_hold(account: Account, hold: Hold) -> msgspec.Raw:
@@ -317,7 +266,8 @@ def _stored_hold(account: Account, hold: Hold) -> msgspec.Raw:
         return msgspec.Raw(hold.packed)
     spent = lot_records.pack_spent(account, hold.spent) if hold.spent else b""
     state = _STATE_NUMBERS.get(hold.state, hold.state)
-    stored: Stored = [hold.points, _short(hold.due_at), state, spent, hold.taken, hold.order_id]
+    points = None if hold.spent and hold.points == sum([each.points for each in hold.spent]) else hold.points
+    stored: Stored = [points, _short(hold.due_at), state, spent, hold.taken, hold.order_id]
     packed = _encode(_without_empty_end(stored))
     force_setattr(hold, "packed", packed)
     return msgspec.Raw(packed)
@@ -326,7 +276,8 @@ def _stored_hold(account: Account, hold: Hold) -> msgspec.Raw:
 def _hold(account: Account, stored: Any) -> Hold:
     state = stored.state if isinstance(stored.state, str) else _STATES[stored.state]
     spent = lot_records.unpack_spent(account, stored.spent)
-    return Hold(stored.points, _long(stored.due_at), state, list(stored.taken), stored.order_id, spent)
+    points = sum([each.points for each in spent]) if stored.points is None else stored.points
+    return Hold(points, _long(stored.due_at), state, list(stored.taken), stored.order_id, spent)
 
 
 def _without_empty_end(stored: Stored) -> Stored:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from loyalty_stream.app.account_table import Entry, EntryCodec
+from loyalty_stream.app.account_table import Entry, EntryCodec, due_of
 from loyalty_stream.app.ledger import LedgerProcessor, LedgerStage, UnbalancedAccountError
 from loyalty_stream.app.ledger_counts import Counts, CountSink
 from loyalty_stream.app.settings import INPUTS, Settings
@@ -326,10 +326,10 @@ def test_the_stored_instant_is_that_of_the_timer_and_never_too_late() -> None:
     partition = Partition(given.PLAIN)
     partition.take(given.order_paid("o1", "2026-01-15 10:00"))
     stored = partition.commit()[b"c-1"]
-    assert int.from_bytes(stored[:8], "big") == expiry.next_due(partition.account(), given.PLAIN)
+    assert due_of(stored) == expiry.next_due(partition.account(), given.PLAIN)
     partition.take(given.hold_points("h1", "2026-01-15 10:01", 100))
     stored = partition.commit()[b"c-1"]
-    assert int.from_bytes(stored[:8], "big") == given.ms("2026-01-15 10:31")
+    assert due_of(stored) == given.ms("2026-01-15 10:31")
 
 
 def test_an_account_with_nothing_due_is_never_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +337,7 @@ def test_an_account_with_nothing_due_is_never_looked_at(monkeypatch: pytest.Monk
     partition = Partition(never)
     partition.take(given.order_paid("o1", "2026-01-15 10:00"))
     stored = partition.commit()[b"c-1"]
-    assert int.from_bytes(stored[:8], "big") == NEVER
+    assert due_of(stored) == NEVER
     partition.restart()
     monkeypatch.setattr(EntryCodec, "decode", lambda *_: pytest.fail("decoded"))
     assert partition.advance("2090-01-01 00:00") == []
@@ -405,6 +405,30 @@ def test_the_codec_gives_back_what_it_was_given() -> None:
     entry = EntryCodec().decode(EntryCodec().encode(Entry(account, 77)))
     assert entry.account == account
     assert entry.scheduled is None  # the timer may have moved on since
+
+
+@pytest.mark.parametrize(
+    "due", [0, 1, 77, given.ms("2026-01-15 10:31"), given.ms("2026-01-15 10:31") + 1_999]
+)
+def test_the_codec_tells_when_an_account_falls_due_and_never_later(due: int) -> None:
+    value = EntryCodec().encode(Entry(Account(), due))
+    assert due - 2_000 < due_of(value) <= due
+
+
+def test_the_codec_tells_what_falls_due_out_of_its_reach() -> None:
+    for due in (given.ms("2106-01-01 00:00"), given.ms("2500-01-01 00:00"), NEVER - 1):
+        assert given.ms("2105-12-31 00:00") < due_of(EntryCodec().encode(Entry(Account(), due))) <= due
+    assert due_of(EntryCodec().encode(Entry(Account(), NEVER))) == NEVER
+    assert due_of(EntryCodec().encode(Entry(Account(), None))) == NEVER
+
+
+def test_the_codec_reads_what_earlier_releases_wrote() -> None:
+    account = Account(available=5, granted=5, unpacked_lots=[Lot("g.0", 5, 1, 2)])
+    stored = EntryCodec().encode(Entry(account, 77))[4:]
+    for due in (77, given.ms("2026-01-15 10:31"), NEVER):
+        value = due.to_bytes(8, "big") + stored
+        assert due_of(value) == due
+        assert EntryCodec().decode(value).account == account
 
 
 # -- our own commands -----------------------------------------------------------------------------------

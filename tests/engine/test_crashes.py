@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from loyalty_stream.app.account_table import EntryCodec, due_of
 from loyalty_stream.app.ledger import LedgerProcessor, LedgerStage
 from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
@@ -28,7 +29,7 @@ from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog, StoredReco
 from loyalty_stream.engine.observer import Silent
 from loyalty_stream.engine.stage import Context
 from loyalty_stream.engine.task import TIME_KEY, Clock, PartitionTask, TaskOptions
-from loyalty_stream.wire import account_codec, point_events
+from loyalty_stream.wire import point_events
 from loyalty_stream.wire.dead_letter import verdict
 from loyalty_stream.wire.decode import Decoded
 from tests.domain import given
@@ -143,7 +144,7 @@ def outcome(broker: MemoryBroker, steps: Counter[str], rules: Rules) -> Outcome:
     return Outcome(
         [(r.key, r.value) for r in _log(broker, "points-events")],
         [(r.key, r.value, r.headers) for r in _log(broker, "dead-letters")],
-        {key: account_codec.decode(value[8:]) for key, value in last.items()},
+        {key: EntryCodec().decode(value).account for key, value in last.items()},
         time,
         dict(broker.offsets),
         steps,
@@ -156,8 +157,8 @@ def _log(broker: MemoryBroker, topic: str) -> list[StoredRecord]:
 
 def _check_timer(value: bytes, rules: Rules) -> None:
     """The stored instant is never after the account falls due, or a restored task would be late."""
-    due = expiry.next_due(account_codec.decode(value[8:]), rules)
-    assert int.from_bytes(value[:8], "big") <= (timers.NEVER if due is None else due)
+    due = expiry.next_due(EntryCodec().decode(value).account, rules)
+    assert due_of(value) <= (timers.NEVER if due is None else due)
 
 
 def run(

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from loyalty_stream.app.account_table import EntryCodec
 from loyalty_stream.app.allocation import AllocationSink, AllocationStage
 from loyalty_stream.app.ledger import LedgerStage
 from loyalty_stream.app.ledger_counts import CountSink
@@ -24,7 +25,7 @@ from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog
 from loyalty_stream.engine.observer import Silent
 from loyalty_stream.engine.stage import Stage
 from loyalty_stream.engine.task import TIME_KEY, Clock, PartitionTask, TaskOptions
-from loyalty_stream.wire import account_codec, point_events
+from loyalty_stream.wire import point_events
 from loyalty_stream.wire.partitioning import partition_of
 from tests.domain import given
 from tests.engine.histories import Sent
@@ -127,7 +128,7 @@ class World:
         folded: dict[str, Account] = {}
         for event in self.events():
             evolve.fold(folded.setdefault(event.subject, Account()), event)
-        accounts = {key.decode(): account_codec.decode(value[8:]) for key, value in stored.items()}
+        accounts = {key.decode(): EntryCodec().decode(value).account for key, value in stored.items()}
         assert folded == accounts
         assert all(imbalance(account) == 0 for account in accounts.values())
         return accounts

@@ -114,7 +114,7 @@ def verify_tables(
     accounts = {key.decode(): value for (_, key), value in stored.items() if not key.startswith(b"\x00")}
     assert accounts.keys() == customers.keys()
     for name, value in accounts.items():
-        account = account_codec.decode(value[8:])
+        account = account_codec.decode(value[4:])
         customer = customers[name]
         stored_sums = (
             account.available, account.pending, account.held, account.debt, account.granted, account.redeemed,
