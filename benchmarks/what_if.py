@@ -7,6 +7,7 @@ The history is made by the ledger itself under the benchmarks' programme and exp
 
 import argparse
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from tempfile import TemporaryDirectory
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 from benchmarks import report
 from benchmarks.full_workload import FULL_PROGRAMME, full_inputs
 from benchmarks.workload import PROGRAMME, inputs, rules
-from loyalty_stream.analysis.layout import export_lines
+from loyalty_stream.analysis.layout import lines_export
 from loyalty_stream.analysis.source import connect
 from loyalty_stream.analysis.what_if.difference import what_if
 from loyalty_stream.app.simulate import simulate
@@ -27,12 +28,17 @@ PARTITIONS = 4
 
 
 def make_history(directory: Path, events: int, *, full: bool) -> None:
-    """What the ledger made of so many facts, as an export."""
-    facts = [each.value for each in (full_inputs(events) if full else inputs(events))]
-    point_events: list[bytes] = []
-    for bad in simulate(rules(FULL_PROGRAMME if full else PROGRAMME), facts, point_events.append):
-        raise AssertionError(bad)
-    export_lines(directory, [event.strip() for event in point_events], facts, PARTITIONS)
+    """What the ledger made of so many facts, as an export; written as it is made, so that memory holds little of it."""
+    inputs_ = full_inputs(events) if full else inputs(events)
+    with lines_export(directory, PARTITIONS) as export:
+
+        def facts() -> Iterator[bytes]:
+            for each in inputs_:
+                export.fact(each.value)
+                yield each.value
+
+        for bad in simulate(rules(FULL_PROGRAMME if full else PROGRAMME), facts(), export.point_event):
+            raise AssertionError(bad)
 
 
 def cpu_seconds() -> float:

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 # Modules that run for every record and define no msgspec struct: a struct is compiled already, and mypyc would
 # drop its options (frozen, gc) without a word.
 MODULES = (
+    "analysis/what_if/replay.py",
+    "analysis/what_if/tally.py",
     "app/account_table.py",
     "app/admission.py",
     "domain/account.py",

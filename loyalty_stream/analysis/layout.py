@@ -1,7 +1,8 @@
 """Which topic's records become which part of the export; and an export made of lines, without a broker."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -69,37 +70,72 @@ def export_lines(
 
     A line without a time of its recording was recorded when it happened. Facts that do not decode are left out.
     """
-    records: dict[tuple[str, int], list[_Record]] = defaultdict(list)
-    for each in point_events:
-        _add(records, EVENTS, each, partitions)
-    for each in facts:
-        _add(records, "", each, partitions)
+    with lines_export(path, partitions) as export:
+        for each in point_events:
+            export.point_event(each)
+        for each in facts:
+            export.fact(each)
+
+
+@contextmanager
+def lines_export(path: Path, partitions: int = 1) -> Iterator["LinesExport"]:
+    """An export into a new directory to which lines are given one by one, in whatever order the kinds come.
+
+    What is in memory is bounded; it is whole when the context is left.
+    """
     with opened(path, "lines") as directory:
         directory.manifest.subject = "plain"
-        for (kind, partition), of_partition in sorted(records.items()):
-            start = directory.next_offset(kind, partition)
-            for first in range(start, len(of_partition), _ROWS_AT_ONCE):
-                chunk = of_partition[first : first + _ROWS_AT_ONCE]
-                end = first + len(chunk)
-                if kind == EVENTS:
-                    directory.append(kind, partition, end, POINT_EVENT_FILES, point_event_rows(chunk))
-                else:
-                    rows = fact_rows(_decoded(kind, chunk), name_referrers=True)
-                    directory.append(kind, partition, end, FACT_FILES[kind], rows)
+        export = LinesExport(directory, partitions)
+        yield export
+        export.write_rest()
         directory.commit()
         update_accounts(directory)
 
 
-def _add(
-    records: dict[tuple[str, int], list[_Record]], kind: str, given: bytes | Recorded, partitions: int
-) -> None:
-    line = given.line if isinstance(given, Recorded) else given
-    heading = _heading(line)
-    at_ms = given.at_ms if isinstance(given, Recorded) else instant_ms(heading.time)
-    key = heading.subject.encode()
-    partition = partition_of(key, partitions)
-    of_partition = records[kind or TOPIC_OF_TYPE[heading.type], partition]
-    of_partition.append(_Record(key, line.strip(), at_ms, partition, len(of_partition)))
+class LinesExport:
+    """The pen of `lines_export`."""
+
+    def __init__(self, directory: ExportDirectory, partitions: int) -> None:
+        self._directory = directory
+        self._partitions = partitions
+        self._waiting: dict[tuple[str, int], list[_Record]] = defaultdict(list)
+        self._next: Counter[tuple[str, int]] = Counter()
+
+    def point_event(self, given: bytes | Recorded) -> None:
+        """Take a line as `simulate` writes it."""
+        self._take(given, is_fact=False)
+
+    def fact(self, given: bytes | Recorded) -> None:
+        """Take a line as `simulate` reads it."""
+        self._take(given, is_fact=True)
+
+    def write_rest(self) -> None:
+        """Bring to the directory what waits for its chunk to be full."""
+        for place in sorted(self._waiting):
+            self._write(place)
+
+    def _take(self, given: bytes | Recorded, *, is_fact: bool) -> None:
+        line = given.line if isinstance(given, Recorded) else given
+        heading = _heading(line)
+        at_ms = given.at_ms if isinstance(given, Recorded) else instant_ms(heading.time)
+        key = heading.subject.encode()
+        partition = partition_of(key, self._partitions)
+        place = (TOPIC_OF_TYPE[heading.type] if is_fact else EVENTS, partition)
+        waiting = self._waiting[place]
+        waiting.append(_Record(key, line.strip(), at_ms, partition, self._next[place]))
+        self._next[place] += 1
+        if len(waiting) == _ROWS_AT_ONCE:
+            self._write(place)
+
+    def _write(self, place: tuple[str, int]) -> None:
+        kind, partition = place
+        records = self._waiting.pop(place)
+        end = records[-1].offset + 1
+        if kind == EVENTS:
+            self._directory.append(kind, partition, end, POINT_EVENT_FILES, point_event_rows(records))
+        else:
+            rows = fact_rows(_decoded(kind, records), name_referrers=True)
+            self._directory.append(kind, partition, end, FACT_FILES[kind], rows)
 
 
 def _decoded(kind: str, records: Iterable[_Record]) -> list[Fact]:

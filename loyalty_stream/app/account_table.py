@@ -11,6 +11,8 @@ _SHORT: Final = 1 << 31
 _NO_DUE: Final = _SHORT - 1
 _UNIT_MS: Final = 2_000
 """31 bits of two seconds each reach to 2106; what falls due later rings then, too early, and is set anew."""
+MAX_ACCOUNT_POINTS: Final = 10**18
+"""Of all grants of an account together; the integers of its encoding have 64 bits, 9.2 x 10^18."""
 
 
 class Entry:

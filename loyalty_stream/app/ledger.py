@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, get_args
 
 from loyalty_stream import __version__
 from loyalty_stream.app import admission
-from loyalty_stream.app.account_table import Entry, EntryCodec, due_of
+from loyalty_stream.app.account_table import MAX_ACCOUNT_POINTS, Entry, EntryCodec, due_of
 from loyalty_stream.app.admission import Admission
 from loyalty_stream.app.campaign_topic import LiveRules, read
 from loyalty_stream.app.draw_owner import refuse_seed
@@ -48,8 +48,6 @@ ALL_AT_ONCE: Final = 1 << 62
 SLICE_ACCOUNTS: Final = 300
 """Reading, telling and storing one takes tens of microseconds, so some 10 ms; then others get their turn."""
 
-MAX_ACCOUNT_POINTS: Final = 10**18
-"""Of all grants of an account together; the integers of its encoding have 64 bits, 9.2 x 10^18."""
 _MOVES_POINTS: Final = frozenset(
     name for kind, name in EVENT_TYPE.items() if "points" in kind.__struct_fields__
 )

@@ -16,14 +16,17 @@ from typer.testing import CliRunner
 
 from loyalty_stream.analysis.layout import Recorded, export_lines
 from loyalty_stream.analysis.source import connect
+from loyalty_stream.analysis.what_if import difference_text
 from loyalty_stream.analysis.what_if.difference import Change, Difference, what_if
 from loyalty_stream.app.mendable import MendableError
-from loyalty_stream.app.simulate import Simulation
+from loyalty_stream.app.simulate import BadLine, Simulation
 from loyalty_stream.cli.entry import app
 from loyalty_stream.domain import calendar
+from loyalty_stream.domain.events import SOURCE
 from loyalty_stream.domain.facts import Fact
-from loyalty_stream.domain.rules import Award, Rules
+from loyalty_stream.domain.rules import Award, Board, BoardReward, Rules
 from loyalty_stream.programme import compile_rules, load_programme
+from loyalty_stream.wire.reasons import Reason
 from tests.domain import given, given_campaigns
 
 _POINTS = ("available", "pending", "held", "debt", "granted", "redeemed", "expired", "revoked", "restored")
@@ -34,13 +37,15 @@ class Live:
 
     def __init__(self, directory: Path, rules: Rules, facts: Sequence[Fact], partitions: int = 1) -> None:
         self.simulation, self.directory = Simulation(rules), directory
+        self.bad: list[BadLine] = []
         events, said, clock = [], [], 0
         for number, fact in enumerate(facts, 1):
             line = msgspec.json.encode(fact)
-            made, _ = self.simulation.apply(number, line)
-            self.simulation.late()
+            made, bad = self.simulation.apply(number, line)
+            self.bad += [each for each in (bad, *self.simulation.late()) if each is not None]
             clock = max(clock, calendar.to_ms(fact.time))
             said.append(Recorded(line, clock))
+            said += [Recorded(each, clock) for each in map(board_reward, made) if each is not None]
             events += [Recorded(event, clock) for event in made]
         export_lines(directory, events, said, partitions)
 
@@ -51,6 +56,21 @@ class Live:
     def sums(self) -> dict[str, int]:
         balances = [json.loads(line) for line in self.simulation.balances()]
         return {name: sum(each[name] for each in balances) for name in _POINTS}
+
+
+def board_reward(event: bytes) -> bytes | None:
+    """The command of the ledger's own that granted a place's reward, as `points-commands` has it."""
+    said = json.loads(event)
+    data = said["data"]
+    if not data.get("command_id", "").startswith("board:"):
+        return None
+    granted = {"grant_id": data["command_id"], "points": data["points"], "reason": data["reason"]}
+    return json.dumps(
+        {
+            "specversion": "1.0", "type": "grant-points", "id": data["cause"]["id"], "source": SOURCE,
+            "subject": said["subject"], "time": said["time"], "data": granted,
+        }
+    ).encode()  # fmt: skip
 
 
 def case(number: int) -> tuple[Rules, list[Fact], Rules, Random]:
@@ -126,6 +146,50 @@ def test_who_referred_somebody_is_rewarded_without_any_fact_of_their_own(tmp_pat
     assert found.customers == Change(1, 2)
     assert [(each.customer, each.would_be) for each in found.most_better_off] == [("c-9", 40)]
     assert found.by_reason["granted"]["referral"] == Change(0, 40)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_the_ledger_set_aside_as_failed_is_passed_over_and_counted(
+    tmp_path: Path, processes: int
+) -> None:
+    """The second order would give 2 * 10^18 points, more than an account holds; what comes after it counts."""
+    absurd = replace(given.RULES, purchase=(replace(given.RULES.purchase[0], points=10**14, per_amount=1),))
+    facts: list[Fact] = [
+        given.order_paid("o-1", "2026-03-02 10:00", 1000),
+        given.order_paid("o-2", "2026-03-02 10:01", 20_000),
+        given.order_paid("o-3", "2026-03-02 10:02", 2000),
+        given.order_paid("o-4", "2026-03-02 10:03", 500, subject="c-2"),
+    ]
+    live = Live(tmp_path / "live", absurd, facts)
+    assert [bad.reason for bad in live.bad] == [Reason.PROCESSING_FAILED]
+    same = live.what_if(absurd, processes=processes)
+    assert same.identical, same
+    assert same.failed_facts == 1
+    assert same.by_reason["granted"]["purchase"] == Change(3500 * 10**14, 3500 * 10**14)
+    sound = live.what_if(given.RULES, processes=processes)
+    assert sound.failed_facts == 0
+    assert sound.points["granted"].would_be == Live(tmp_path / "other", given.RULES, facts).sums()["granted"]
+    assert "applying them failed (processing_failed): 1\n" in difference_text.as_text(same, "CNY")
+
+
+def test_points_for_places_on_boards_stay_and_the_output_says_so(tmp_path: Path) -> None:
+    board = Board("daily", "earned", "day", 10, 0, rewards=(BoardReward(1, 1, 500), BoardReward(2, 2, 70)))
+    rules = replace(given.RULES, boards=(board,))
+    facts = [*orders(["c-1", "c-2", "c-1"]), given.order_paid("last", "2026-03-05 10:00", 10000)]
+    live = Live(tmp_path / "live", rules, facts)
+    same = live.what_if(rules)
+    assert same.identical, same
+    assert same.board_rewards_kept
+    other = live.what_if(replace(rules, purchase=(), first_purchase_points=0))
+    assert other.by_reason["granted"] == {
+        **{label: Change(was.was, 0) for label, was in same.by_reason["granted"].items()},
+        "leaderboard": Change(570, 570),
+    }
+    assert "  leaderboard                            570             570              +0\n" in (
+        difference_text.as_text(other, "CNY")
+    )
+    assert "Points for places on leaderboards are as they were" in difference_text.as_text(other, "CNY")
+    assert not Live(tmp_path / "without", given.RULES, facts).what_if(given.RULES).board_rewards_kept
 
 
 def test_the_command_tells_the_difference(tmp_path: Path) -> None:

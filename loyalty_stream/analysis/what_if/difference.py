@@ -13,7 +13,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from loyalty_stream.analysis.what_if.passes import Replayed, replay_all
-from loyalty_stream.analysis.what_if.tally import Sums, actual_sums
+from loyalty_stream.analysis.what_if.tally import LEADERBOARD, Sums, actual_sums
 from loyalty_stream.analysis.what_if.turns import History, lay_out
 from loyalty_stream.app.campaign_topic import LiveRules
 from loyalty_stream.app.mendable import MendableError
@@ -94,8 +94,12 @@ class Difference(Struct, kw_only=True):
     as_before: int
     most_better_off: list[CustomerChange]
     most_worse_off: list[CustomerChange]
+    board_rewards_kept: bool
+    """There are points for places on leaderboards; they are as they were, places are not worked out anew."""
     refused_facts: int
     """Facts that the rules did not take."""
+    failed_facts: int
+    """Facts that could not be applied, which the ledger sets aside as `processing_failed`."""
     passes: int
     replayed_again: int
     """Customers replayed once more because others took what they had counted on."""
@@ -180,7 +184,9 @@ def _compared(
         as_before=same,
         most_better_off=_examples(connection, "DESC", examples),
         most_worse_off=_examples(connection, "ASC", examples),
+        board_rewards_kept=LEADERBOARD in by.get("granted", {}),
         refused_facts=replayed.refused,
+        failed_facts=replayed.failed,
         passes=replayed.passes,
         replayed_again=replayed.again,
     )

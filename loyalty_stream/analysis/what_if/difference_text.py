@@ -32,14 +32,21 @@ def as_text(found: Difference, currency: str) -> str:
     lines += _table("Commands refused", [[_row(name, each)] for name, each in found.rejections.items()])
     lines += _table("Tiers", [[_row(name or "none", each)] for name, each in found.tiers.items()])
     lines += _customers(found)
-    if found.refused_facts:
-        lines += [
-            "",
-            f"{found.refused_facts:,} facts were not taken, as too old, too large or in another currency",
-        ]
+    lines += _remarks(found)
     if found.identical:
         lines += ["", "Nothing differs: not a sum, and no customer's account."]
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _remarks(found: Difference) -> list[str]:
+    said = []
+    if found.board_rewards_kept:
+        said.append("Points for places on leaderboards are as they were: standings are not worked out anew.")
+    if found.refused_facts:
+        said.append(f"Facts not taken, as too old, too large or in another currency: {found.refused_facts:,}")
+    if found.failed_facts:
+        said.append(f"Facts passed over, as applying them failed (processing_failed): {found.failed_facts:,}")
+    return ["", *said] if said else []
 
 
 def _headline(found: Difference) -> str:

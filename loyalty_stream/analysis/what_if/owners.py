@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from loyalty_stream.analysis.what_if.replay import Reward, Sent
+from loyalty_stream.analysis.what_if.told import Reward, Sent
 from loyalty_stream.analysis.what_if.turns import Asked
 from loyalty_stream.app.allocation import REQUEST, RESOURCE, AllocationSink, AllocationStage
 from loyalty_stream.app.by_hand import Line, StageByHand

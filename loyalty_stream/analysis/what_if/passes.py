@@ -12,67 +12,27 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from gc import freeze
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 
 from loyalty_stream.analysis.what_if.owners import Answers, serve
-from loyalty_stream.analysis.what_if.replay import Reward, Sent, Told, replay
-from loyalty_stream.analysis.what_if.tally import RESULTS, Sums, Tally, result_of
-from loyalty_stream.analysis.what_if.turns import History, Turn, read
+from loyalty_stream.analysis.what_if.shards import Assumed, Done, Task, begin, work, work_here
+from loyalty_stream.analysis.what_if.tally import Sums
+from loyalty_stream.analysis.what_if.told import Reward, Sent
+from loyalty_stream.analysis.what_if.turns import History
 from loyalty_stream.app.mendable import MendableError
-from loyalty_stream.domain.facts import EntryWon
 from loyalty_stream.domain.rules import Rules
 
 MOST_PASSES: Final = 200
-_SCHEMA: Final = pa.schema(
-    [(name, pa.string() if name in ("customer", "tier") else pa.int64()) for name in RESULTS]
-)
 
 Progress = Callable[[float], None]
 
 
 class NoAgreementError(MendableError):
     """Passes do not come to an end: a defect. The message says where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assumed:
-    """What is taken to be told to customers: answers by request, wins and rewards by customer."""
-
-    given: Mapping[str, int | None] = field(default_factory=dict)
-    wins: Mapping[str, Mapping[str, EntryWon]] = field(default_factory=dict)
-    rewards: Mapping[str, Mapping[str, Reward]] = field(default_factory=dict)
-
-    def told(self, customer: str) -> Told:
-        return Told(self.given, self.wins.get(customer, {}), self.rewards.get(customer, {}))
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One shard to replay; with `only`, these customers of it, after what `before` made of them is taken out.
-
-    Of `fresh` ones nothing was made before: they have no turns, and are only told something.
-    """
-
-    shard: Path
-    assumed: Assumed
-    only: frozenset[str] | None = None
-    before: Assumed = Assumed()
-    fresh: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class Done:
-    """What became of a task: sums to add, a row of `RESULTS` for each customer, and what customers told others."""
-
-    sums: Sums
-    results: pa.Table
-    sent: dict[str, list[Sent]]
-    refused: int
 
 
 @dataclass(slots=True)
@@ -83,6 +43,7 @@ class Replayed:
     results: list[pa.Table]
     """A customer's row in a later table replaces one in an earlier."""
     refused: int
+    failed: int
     passes: int
     again: int
     """Customers that were replayed again, counted each time."""
@@ -102,7 +63,7 @@ def replay_all(
     )
     at_their_turns = {each.id for each in history.rewards}
     sent: dict[str, list[Sent]] = {}
-    found = Replayed(Counter(), [], 0, 0, 0)
+    found = Replayed(Counter(), [], 0, 0, 0, 0)
     shard_of: dict[str, Path] = {}
     tasks = [Task(shard, assumed) for shard in history.shards]
     end = min(history.ends.values(), default=0)
@@ -216,60 +177,10 @@ def _add(found: Replayed, done: Done) -> None:
         found.sums[key] += value
     found.results.append(done.results)
     found.refused += done.refused
+    found.failed += done.failed
 
 
 # -- processes ------------------------------------------------------------------------------------------
-
-_rules: Rules
-_ends: Mapping[int, int]
-
-
-def _start(rules: Rules, ends: Mapping[int, int]) -> None:
-    """What every task needs; once for each process."""
-    global _rules, _ends
-    _rules, _ends = rules, ends
-    freeze()
-
-
-def _do(task: Task) -> Done:
-    return work(task, _rules, _ends)
-
-
-def work(task: Task, rules: Rules, ends: Mapping[int, int]) -> Done:
-    """Replay a shard."""
-    tally = Tally()
-    rows: list[tuple[str | int, ...]] = []
-    sent: dict[str, list[Sent]] = {}
-    refused = 0
-    for customer, turns in _histories(task):
-        if task.only is not None and customer not in task.fresh:
-            tally.begin(-1)
-            undone = replay(customer, turns, rules, ends, task.before.told(customer), tally.watch)
-            tally.close(undone.account)
-            refused -= undone.refused
-        tally.begin(1)
-        outcome = replay(customer, turns, rules, ends, task.assumed.told(customer), tally.watch)
-        tally.close(outcome.account)
-        refused += outcome.refused
-        rows.append(result_of(customer, outcome.account))
-        if outcome.sent or task.only is not None:
-            sent[customer] = outcome.sent
-    columns = list(zip(*rows, strict=True)) or [()] * len(RESULTS)
-    table = pa.table(
-        [pa.array(column, kind.type) for column, kind in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA
-    )
-    return Done(tally.sums, table, sent, refused)
-
-
-def _histories(task: Task) -> Iterator[tuple[str, list[Turn]]]:
-    """The turns of each customer, and who has none."""
-    rest = set(task.only or ())
-    for turns in read(task.shard, task.only):
-        rest.discard(turns[0].customer)
-        yield turns[0].customer, turns
-    for customer in sorted(rest):
-        yield customer, []
-
 
 Run = Callable[[list[Task]], Iterable[tuple[Task, Done]]]
 
@@ -280,11 +191,11 @@ def _workers(processes: int, rules: Rules, ends: Mapping[int, int]) -> Iterator[
         yield lambda tasks: ((task, work(task, rules, ends)) for task in tasks)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _start, (rules, ends)) as pool:
+    with ProcessPoolExecutor(processes, context, begin, (rules, ends)) as pool:
         yield lambda tasks: _in_order(pool, tasks)
 
 
 def _in_order(pool: Executor, tasks: list[Task]) -> Iterator[tuple[Task, Done]]:
-    futures: list[Future[Done]] = [pool.submit(_do, task) for task in tasks]
+    futures: list[Future[Done]] = [pool.submit(work_here, task) for task in tasks]
     for task, future in zip(tasks, futures, strict=True):
         yield task, future.result()

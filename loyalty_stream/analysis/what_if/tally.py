@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import (
+    AccountNoted,
     CommandRejected,
     DrawEntered,
     DrawWon,
     PointEvent,
+    PointEventData,
     PointExpired,
     PointGranted,
     PointRedeemed,
@@ -19,7 +21,7 @@ from loyalty_stream.domain.events import (
     PointRevoked,
     RewardIssued,
 )
-from loyalty_stream.domain.fold_points import ADJUSTMENT
+from loyalty_stream.domain.fold_points import ADJUSTMENT, GRANT
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,13 +34,22 @@ RESULTS: Final = (
     "tier",
 )  # fmt: skip
 """What is told of each customer."""
+TEXTS: Final = frozenset({"customer", "tier"})
+LEADERBOARD: Final = "leaderboard"
+"""What points for places on boards are summed under; their reasons name the ranks."""
+BOARD_REWARD: Final = "board:"
+"""What the ids begin with that they are granted under (`standings.reward_id`)."""
+CUT: Final = ", cut"
+"""What the reason of a grant goes on with that a limit or a budget has cut."""
 
 
 class Tally:
     """Sums over the events of customers, one after the other; with a sign of -1 they are taken out again."""
 
     def __init__(self) -> None:
-        self.sums: Sums = Counter()
+        self._granted: dict[str, int] = {}
+        """By label; of all other measures:"""
+        self._others: dict[tuple[str, str], int] = {}
         self._sign = 1
         self._campaigns: set[str] = set()
         self._met = False
@@ -49,48 +60,69 @@ class Tally:
         self._campaigns.clear()
         self._met = False
 
-    def watch(self, event: PointEvent) -> None:
-        """Count one event."""
-        data, sums, sign = event.data, self.sums, self._sign
+    def watch(self, events: list[PointEvent]) -> None:
+        """Count events of the customer."""
         self._met = True
-        kind = data.__class__  # once for every event of a history: a match would look through all cases
-        if kind is PointGranted and isinstance(data, PointGranted):
-            points = sign * data.points
-            if data.campaign_id is not None:
-                label = f"campaign {data.campaign_id}"
-                self._campaigns.add(data.campaign_id)
-            elif data.rule == ADJUSTMENT:
-                label = "adjustment"
-            else:
-                label = data.reason.partition(", cut")[0]
-            sums["granted", label] += points
-        elif isinstance(data, PointRedeemed):
-            sums["redeemed", _spent_on(data)] += sign * data.points
-            sums["cash", ""] += sign * (data.amount or 0)
+        for event in events:
+            data = event.data
+            kind = data.__class__  # once for every event of a history: most are of these two
+            if kind is PointGranted and isinstance(data, PointGranted):
+                self._count_grant(data)
+            elif kind is not AccountNoted:
+                self._count(data)
+
+    def _count_grant(self, data: PointGranted) -> None:
+        campaign_id = data.campaign_id
+        if campaign_id is not None:
+            label = f"campaign {campaign_id}"
+            self._campaigns.add(campaign_id)
+        elif data.rule == ADJUSTMENT:
+            label = "adjustment"
+        elif data.rule == GRANT and (data.command_id or "").startswith(BOARD_REWARD):
+            label = LEADERBOARD
+        else:
+            label = data.reason
+            if CUT in label:
+                label = label[: label.index(CUT)]
+        self._granted[label] = self._granted.get(label, 0) + self._sign * data.points
+
+    def _count(self, data: PointEventData) -> None:
+        if isinstance(data, PointRedeemed):
+            self._add("redeemed", _spent_on(data), data.points)
+            self._add("cash", "", data.amount or 0)
         elif isinstance(data, PointExpired):
-            sums["expired", ""] += sign * data.points
+            self._add("expired", "", data.points)
         elif isinstance(data, PointRevoked):
-            label = "adjustment" if data.command_id is not None else data.reason
-            sums["revoked", label] += sign * data.points
+            self._add("revoked", "adjustment" if data.command_id is not None else data.reason, data.points)
         elif isinstance(data, PointRestored):
-            sums["restored", ""] += sign * data.points
+            self._add("restored", "", data.points)
         elif isinstance(data, CommandRejected):
-            sums["rejected", data.code] += sign
+            self._add("rejected", data.code, 1)
         elif isinstance(data, RewardIssued):
-            sums["rewards", data.reward_id] += sign * data.quantity
+            self._add("rewards", data.reward_id, data.quantity)
         elif isinstance(data, DrawEntered):
-            sums["entries", data.campaign_id] += sign
+            self._add("entries", data.campaign_id, 1)
         elif isinstance(data, DrawWon):
-            sums["prizes", data.prize] += sign
+            self._add("prizes", data.prize, 1)
 
     def close(self, account: Account) -> None:
         """The customer's events are counted; this is what they led to."""
         if not self._met:
             return  # nothing has ever happened to them
         for campaign_id in self._campaigns:
-            self.sums["campaign customers", campaign_id] += self._sign
-        self.sums["tier", account.tier] += self._sign
-        self.sums["customers", ""] += self._sign
+            self._add("campaign customers", campaign_id, 1)
+        self._add("tier", account.tier, 1)
+        self._add("customers", "", 1)
+
+    def sums(self) -> Sums:
+        """All that was counted."""
+        found: Sums = Counter(self._others)
+        found.update({("granted", label): points for label, points in self._granted.items()})
+        return found
+
+    def _add(self, measure: str, label: str, value: int) -> None:
+        key = (measure, label)
+        self._others[key] = self._others.get(key, 0) + self._sign * value
 
 
 def _spent_on(data: PointRedeemed) -> str:
@@ -103,7 +135,19 @@ def _spent_on(data: PointRedeemed) -> str:
 
 def result_of(customer: str, account: Account) -> tuple[str | int, ...]:
     """A row of `RESULTS`."""
-    return (customer, *[getattr(account, name) for name in RESULTS[1:]])
+    return (
+        customer,
+        account.granted,
+        account.redeemed,
+        account.expired,
+        account.revoked,
+        account.restored,
+        account.available,
+        account.pending,
+        account.held,
+        account.debt,
+        account.tier,
+    )
 
 
 ACTUAL_SUMS: Final = """
@@ -118,6 +162,7 @@ WITH told AS (
             WHEN 'point-granted' THEN CASE
                 WHEN campaign_id IS NOT NULL THEN 'campaign ' || campaign_id
                 WHEN rule = 'adjust-points' THEN 'adjustment'
+                WHEN rule = 'grant-points' AND starts_with(data->>'command_id', 'board:') THEN 'leaderboard'
                 ELSE split_part(reason, ', cut', 1) END
             WHEN 'point-redeemed' THEN CASE
                 WHEN redemption_id IS NOT NULL THEN 'reward' WHEN entry_id IS NOT NULL THEN 'draw entry'

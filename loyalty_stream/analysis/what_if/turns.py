@@ -4,9 +4,12 @@ The order stands in the ledger itself: a fact took its turn where the first poin
 none (a repeat, or what was refused) comes right after what its topic brought before. It must not know any rule.
 """
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, chain, groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -15,7 +18,6 @@ import msgspec
 from loyalty_stream.analysis.what_if.turn_queries import (
     ANSWER,
     CLOCKED,
-    CUT_IN_TWO,
     CUTS,
     EVENT,
     FACT,
@@ -24,15 +26,18 @@ from loyalty_stream.analysis.what_if.turn_queries import (
     PAST,
     PLACED,
     REWARD,
+    SETTLED,
+    SHARD,
+    STATED,
     TURNS,
     WIN,
 )
 from loyalty_stream.domain import calendar
 from loyalty_stream.domain.announcements import Announcement
-from loyalty_stream.domain.events import SOURCE
-from loyalty_stream.domain.facts import EntryWon, EntryWonData, GrantPoints, GrantPointsData
+from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, PointEvent, PointEventData
+from loyalty_stream.domain.facts import EntryWon, EntryWonData, GrantPoints, GrantPointsData, Incoming
 from loyalty_stream.wire import decode as wire
-from loyalty_stream.wire.topics import ACCEPTED, TOPIC_OF_TYPE, type_name
+from loyalty_stream.wire.topics import ACCEPTED, type_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,11 +45,23 @@ if TYPE_CHECKING:
 _ANNOUNCEMENTS: Final = tuple(type_name(kind) for kind in ACCEPTED["campaigns"])
 
 
-__all__ = ["ANSWER", "CUT_IN_TWO", "EVENT", "FACT", "REWARD", "WIN", "History", "Turn", "lay_out", "read"]
+__all__ = [
+    "ANSWER",
+    "EVENT",
+    "FACT",
+    "REWARD",
+    "WIN",
+    "History",
+    "Turn",
+    "event_of",
+    "lay_out",
+    "read",
+    "text_array",
+]
 
 
-class Turn(NamedTuple):
-    """One thing that happens to a customer. Instants in ms, but `at_us`."""
+class Turn(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One thing that happens to a customer. Instants in ms, but `at_us`. What a kind does not need is left out."""
 
     customer: str
     partition: int
@@ -53,14 +70,20 @@ class Turn(NamedTuple):
     """The partition's time before it."""
     place: int
     """The offset of the first point event that it made; -1: it made none."""
-    type: str
-    id: str
-    source: str
     at_us: int
     """Its own time, in microseconds."""
     stamped: int
     """The broker's timestamp."""
-    data: str
+    fact: Incoming | None = None
+    """It was checked when it was exported."""
+    id: str = ""
+    """Of a point event, of the request that was answered, of the message that told a win, of a reward's command."""
+    type: str = ""
+    """Of a point event."""
+    cut_in_two: bool = False
+    """The cause of the point event made events from the change of the rules on as well."""
+    data: msgspec.Raw = msgspec.Raw(b"")
+    """Of a point event."""
 
 
 class Asked(NamedTuple):
@@ -102,22 +125,22 @@ def lay_out(
     folded; what comes then is decided.
     """
     follow = bool(_one(connection, "SELECT count(*) FROM facts WHERE referred_by IS NOT NULL"))
-    connection.execute("CREATE TEMP TABLE topics (type VARCHAR, topic VARCHAR)")
-    connection.executemany("INSERT INTO topics VALUES (?, ?)", list(TOPIC_OF_TYPE.items()))
+    connection.execute("CREATE TEMP TABLE topics (type VARCHAR, topic UTINYINT)")
+    topics = {
+        name: number for number, kinds in enumerate(ACCEPTED.values()) for name in map(type_name, kinds)
+    }
+    connection.executemany(
+        "INSERT INTO topics VALUES (?, ?)",
+        [(name, number) for name, number in topics.items() if name not in _ANNOUNCEMENTS],
+    )
     connection.execute("CREATE TEMP TABLE change AS SELECT $since::TIMESTAMPTZ AS since", {"since": since})
-    for step in (MADE, CUTS):
-        connection.execute(step)
-    connection.execute(FOUND, {"follow": follow, "announcements": list(_ANNOUNCEMENTS)})
-    for step in (PLACED, CLOCKED, TURNS, *([PAST] if since else ())):
+    connection.execute(STATED, {"follow": follow})
+    for step in (MADE, CUTS, FOUND, PLACED, CLOCKED, TURNS, *([SETTLED, PAST] if since else ())):
         connection.execute(step)
     paths = []
     for number in range(shards):
         path = directory / f"turns-{number:03}.parquet"
-        connection.execute(
-            f"COPY (SELECT * EXCLUDE (turn) FROM turns WHERE hash(customer) % {shards} = {number} "
-            'ORDER BY customer, kind <> 0, turn, place < 0, at_us, "offset") '
-            f"TO '{path}' (FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE 20000)"
-        )
+        connection.execute(SHARD.format(shards=shards, number=number, path=path))
         paths.append(path)
     ends = connection.execute(
         "SELECT partition, max(greatest(clock, least(at_us // 1000, stamped))) FROM clocked GROUP BY partition"
@@ -222,28 +245,60 @@ def _one(connection: "duckdb.DuckDBPyConnection", query: str) -> Any:
     return row[0]
 
 
-def read(shard: Path, only: frozenset[str] | None = None) -> Iterator[list[Turn]]:
+def read(shard: Path, only: frozenset[str] | None = None) -> Iterator[tuple[str, list[Turn]]]:
     """The turns of each customer of a shard, in order; with `only`, of these customers."""
+    turns = chain.from_iterable(_batches(shard, only))
+    for customer, theirs in groupby(turns, _customer_of):
+        yield customer, list(theirs)
+
+
+def _batches(shard: Path, only: frozenset[str] | None) -> Iterator[list[Turn]]:
     import pyarrow.compute as pc  # noqa: PLC0415 - workers load it when they need it
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    theirs: list[Turn] = []
+    theirs = None if only is None else text_array(sorted(only))
     with pq.ParquetFile(shard) as file:
-        for found in file.iter_batches(batch_size=20_000, columns=list(Turn._fields)):
-            batch = found
-            if only is not None:
-                batch = batch.filter(pc.is_in(batch["customer"], value_set=_array(only)))
-            columns = [batch.column(name).to_pylist() for name in Turn._fields]
-            for turn in map(Turn._make, zip(*columns, strict=True)):
-                if theirs and theirs[0].customer != turn.customer:
-                    yield theirs
-                    theirs = []
-                theirs.append(turn)
-    if theirs:
-        yield theirs
+        for found in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=["customer", "line"]):
+            batch = found if theirs is None else found.filter(pc.is_in(found["customer"], value_set=theirs))
+            if len(batch):
+                yield _decode_lines(_end_to_end(batch["line"]))
 
 
-def _array(customers: frozenset[str]) -> Any:
+_ROWS_AT_ONCE: Final = 10_000
+_customer_of: Final = attrgetter("customer")
+_decode_lines: Final = msgspec.json.Decoder(Turn).decode_lines
+
+
+def _end_to_end(texts: Any) -> memoryview:
+    """What all strings of an Arrow array hold, without making one of each."""
+    _, offsets, data = texts.buffers()
+    bounds = memoryview(offsets).cast("i")
+    return memoryview(data)[bounds[texts.offset] : bounds[texts.offset + len(texts)]]
+
+
+def text_array(texts: Sequence[str]) -> Any:
+    """An Arrow array of strings; `pyarrow.array` would load pandas first, which takes longer than a small shard."""
     import pyarrow as pa  # noqa: PLC0415
 
-    return pa.array(sorted(customers), pa.string())
+    encoded = [text.encode() for text in texts]
+    bounds = array("i", accumulate(map(len, encoded), initial=0))
+    return pa.Array.from_buffers(
+        pa.string(), len(texts), [None, pa.py_buffer(bounds), pa.py_buffer(b"".join(encoded))]
+    )
+
+
+def event_of(turn: Turn) -> PointEvent:
+    """The point event of a turn of the past."""
+    return PointEvent(
+        id=turn.id,
+        type=turn.type,
+        subject=turn.customer,
+        time=_EPOCH + timedelta(microseconds=turn.at_us),
+        data=_READ_EVENT[turn.type](turn.data),
+    )
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_READ_EVENT: Final[dict[str, Callable[[msgspec.Raw], PointEventData]]] = {
+    name: msgspec.json.Decoder(data).decode for data, name in EVENT_TYPE.items()
+}
