@@ -1,50 +1,21 @@
 """How long a what-if takes: a year's worth of facts laid out, replayed on all cores, compared.
 
-python -m benchmarks.what_if --events 1000000      add build/native to PYTHONPATH for the compiled modules
+python -m benchmarks.what_if --events 1000000
 
-The history is made by the ledger itself under the benchmarks' programme and exported first, which is not counted.
+With the compiled modules: PYTHONSAFEPATH=1 PYTHONPATH=build/native:$PWD before it. The history is made by the ledger
+itself under the benchmarks' programme and exported first, which is not counted; --history keeps it for the next time.
 """
 
+# The processes that replay import this module anew, so what only the first one needs is imported where it is used.
+# ruff: noqa: PLC0415
 import argparse
 import os
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from tempfile import TemporaryDirectory
 from time import monotonic
-
-from msgspec.structs import replace
-
-from benchmarks import report
-from benchmarks.full_workload import FULL_PROGRAMME, full_inputs
-from benchmarks.workload import PROGRAMME, inputs, rules
-from loyalty_stream.analysis.layout import lines_export
-from loyalty_stream.analysis.source import connect
-from loyalty_stream.analysis.what_if.difference import what_if
-from loyalty_stream.app.simulate import simulate
-from loyalty_stream.domain import decide
-
-PARTITIONS = 4
-
-
-def make_history(directory: Path, events: int, *, full: bool) -> None:
-    """What the ledger made of so many facts, as an export; written as it is made, so that memory holds little of it."""
-    inputs_ = full_inputs(events) if full else inputs(events)
-    with lines_export(directory, PARTITIONS) as export:
-
-        def facts() -> Iterator[bytes]:
-            for each in inputs_:
-                export.fact(each.value)
-                yield each.value
-
-        for bad in simulate(rules(FULL_PROGRAMME if full else PROGRAMME), facts(), export.point_event):
-            raise AssertionError(bad)
-
-
-def cpu_seconds() -> float:
-    """Of this process and of those that it waited for."""
-    used = [getrusage(whose) for whose in (RUSAGE_SELF, RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def main() -> None:
@@ -60,27 +31,51 @@ def main() -> None:
     with TemporaryDirectory() as made:
         directory = asked.history or Path(made) / "history"
         if not directory.exists():
+            from benchmarks.what_if_history import make_history
+
             make_history(directory, asked.events, full=asked.full)
-        programme = rules(FULL_PROGRAMME if asked.full else PROGRAMME)
-        other = replace(
-            programme, purchase=(replace(programme.purchase[0], points=programme.purchase[0].points * 2),)
-        )
-        rows = []
-        for name, tried in (("the same rules", programme), ("twice the points", other)):
-            begun, cpu = monotonic(), cpu_seconds()
-            with connect(directory) as connection:
-                found = what_if(connection, tried, processes=asked.processes)
-            seconds, used = monotonic() - begun, cpu_seconds() - cpu
-            assert found.identical == (tried is programme)
-            cells = (f"{seconds:.1f}", f"{used:.1f}", f"{used / found.facts * 1e6:.1f}", str(found.passes))
-            rows.append((name, *cells))
-    title = f"What-if over {found.facts:,} facts, {asked.processes} processes, compiled: {is_compiled()}"
+        measure(directory, asked.processes, full=asked.full)
+
+
+def measure(directory: Path, processes: int, *, full: bool) -> None:
+    """Replay the history under its own rules and under others, and print what it took."""
+    from msgspec.structs import replace
+
+    from benchmarks import report
+    from benchmarks.what_if_history import programme
+    from loyalty_stream.analysis.source import connect
+    from loyalty_stream.analysis.what_if.difference import what_if
+
+    own = programme(full=full)
+    other = replace(own, purchase=(replace(own.purchase[0], points=own.purchase[0].points * 2),))
+    rows = []
+    facts = 0
+    for name, tried in (("the same rules", own), ("twice the points", other)):
+        begun, cpu = monotonic(), cpu_seconds()
+        with connect(directory) as connection:
+            found = what_if(connection, tried, processes=processes)
+        seconds, used = monotonic() - begun, cpu_seconds() - cpu
+        assert found.identical == (tried is own)
+        facts = found.facts
+        cells = (f"{seconds:.1f}", f"{used:.1f}", f"{used / facts * 1e6:.1f}", str(found.passes))
+        rows.append((name, *cells))
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        compiled = (is_compiled(), pool.submit(is_compiled).result())
+    title = f"What-if over {facts:,} facts, {processes} processes; compiled: here {compiled[0]}, in them {compiled[1]}"
     report.table(title, ("rules", "seconds", "CPU seconds", "µs of CPU a fact", "passes"), rows)
 
 
+def cpu_seconds() -> float:
+    """Of this process and of those that it waited for."""
+    used = [getrusage(whose) for whose in (RUSAGE_SELF, RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
 def is_compiled() -> bool:
-    """Whether the hot modules run compiled (`make native`)."""
-    return not (decide.__file__ or "").endswith(".py")
+    """Whether the modules that replay run compiled (`make native`)."""
+    from loyalty_stream.analysis.what_if import replay
+
+    return not (replay.__file__ or "").endswith(".py")
 
 
 if __name__ == "__main__":

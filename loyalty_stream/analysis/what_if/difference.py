@@ -146,7 +146,7 @@ def _compared(
     examples: int,
 ) -> Difference:
     tables = [
-        table.append_column("pass", pa.array([number] * len(table), pa.int64()))
+        table.append_column("pass", pa.repeat(pa.scalar(number, pa.int64()), len(table)))
         for number, table in enumerate(replayed.results)
     ]
     results = pa.concat_tables(tables)  # noqa: F841 - DuckDB finds it by its name
