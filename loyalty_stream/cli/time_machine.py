@@ -152,8 +152,8 @@ def what_if(
 
     Every fact that the ledger ever applied is decided again, on all cores: points granted, redeemed, expired and
     taken back by reason, their value, the liability, campaigns, tiers, and which customers would have more or less.
-    What customers did is taken as it was. TIME is a date or RFC 3339; without an offset it is in the programme's
-    time zone.
+    What customers did is taken as it was, and so are points for places on leaderboards. TIME is a date or RFC 3339;
+    without an offset it is in the programme's time zone.
 
     \b
     loyalty-stream what-if --programme new.toml
