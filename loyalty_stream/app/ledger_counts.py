@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from mypy_extensions import mypyc_attr
+
 from loyalty_stream.domain.facts import Fact
 
 
@@ -22,9 +24,9 @@ class Counts:
     )
 
     def __init__(self) -> None:
-        self.events_in: Counter[type[Fact]] = Counter()
-        self.events_out: Counter[str] = Counter()
-        self.points: Counter[str] = Counter()
+        self.events_in: dict[type[Fact], int] = {}
+        self.events_out: dict[str, int] = {}
+        self.points: dict[str, int] = {}
         self.rejections: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
         self.notified: Counter[str] = Counter()
@@ -36,6 +38,7 @@ class Counts:
         self.violations = 0
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class CountSink:
     """Takes the counts of committed transactions; this one drops them. The metrics are another."""
 

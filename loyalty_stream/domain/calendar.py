@@ -24,6 +24,22 @@ _LATEST_MS: Final[list[int]] = [0]
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 
 
+class _Day:
+    """A local date whose clock is never changed: every instant from `begins` to before `ends` (ms) is of it."""
+
+    __slots__ = ("begins", "day", "ends", "zone")
+
+    def __init__(self, zone: tzinfo, day: int, begins: int, ends: int) -> None:
+        self.zone = zone
+        self.day = day
+        self.begins = begins
+        self.ends = ends
+
+
+_TODAY: Final[list[_Day]] = [_Day(UTC, 0, 0, 0)]
+"""The day that was asked for last: most events come in the order of their time."""
+
+
 def to_ms(moment: datetime) -> int:
     """Milliseconds since 1970 of an aware datetime, rounded down; exact, in integers.
 
@@ -65,8 +81,16 @@ def to_datetime(ms: int) -> datetime:
 
 def local_day(ms: int, zone: tzinfo) -> int:
     """The local date of the instant, as days since 1970-01-01."""
+    today = _TODAY[0]
+    if today.zone is zone and today.begins <= ms < today.ends:
+        return today.day
     day = _day_of_quarter(ms // QUARTER_MS, zone)
-    return _local(ms, zone).toordinal() - _EPOCH_ORDINAL if day is None else day
+    if day is None:
+        return _local(ms, zone).toordinal() - _EPOCH_ORDINAL
+    begins, ends = first_instant(day, zone), first_instant(day + 1, zone)
+    if ends - begins == DAY_MS and _aware(begins, zone).utcoffset() == _aware(ends - 1, zone).utcoffset():
+        _TODAY[0] = _Day(zone, day, begins, ends)
+    return day
 
 
 @lru_cache(maxsize=1 << 14)

@@ -25,6 +25,8 @@ def award_event(
     `segments` and `registered_at` are those that the event itself tells of the customer. The daily limits of
     rules do not limit campaigns, and an event that earned nothing by the rules still counts.
     """
+    if trigger not in rules.book.by_trigger:
+        return
     matches = campaign_matching.for_event(
         journal.account, rules, trigger, journal.at, sku=sku, segments=segments, registered_at=registered_at
     )

@@ -4,9 +4,8 @@ It must not know how an award is given. Budget never decides a match, and neithe
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-
-from msgspec import Struct
 
 from loyalty_stream.domain import campaign_multipliers, tiers
 from loyalty_stream.domain.account import Account
@@ -16,7 +15,8 @@ from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.rules import PurchaseRule, Rules
 
 
-class Match(Struct, frozen=True):
+@dataclass(frozen=True)
+class Match:
     """A campaign that matches an event, with what it gives before any cut."""
 
     campaign: Campaign
@@ -36,7 +36,8 @@ class Match(Struct, frozen=True):
         return self.awards * self.campaign.award.points
 
 
-class Choice(Struct, frozen=True):
+@dataclass(frozen=True)
+class Choice:
     """What of the live campaigns is at work for an order."""
 
     matches: tuple[Match, ...]
@@ -170,7 +171,8 @@ def _reached(account: Account, campaign: Campaign, amount: int) -> int:
     return awards if left is None else min(awards, left)
 
 
-class _Order(Struct, frozen=True):
+@dataclass(frozen=True)
+class _Order:
     """What multipliers are worked out from."""
 
     rules: Sequence[PurchaseRule]

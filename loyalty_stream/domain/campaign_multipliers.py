@@ -5,11 +5,10 @@ difference to the points without it. It must not know which campaigns count.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
 from typing import Final
-
-from msgspec import Struct
 
 from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.rounding import rounded
@@ -20,14 +19,16 @@ _MOST_BITS: Final = 63
 """What an event can hold of an integer: both sides of the fraction lose their lowest bits beyond it."""
 
 
-class Multiplying(Struct, frozen=True):
+@dataclass(frozen=True)
+class Multiplying:
     """A multiplier and the positions of the lines that it multiplies; empty: all."""
 
     multiplier: Fraction
     scope: tuple[int, ...]
 
 
-class Extra(Struct, frozen=True):
+@dataclass(frozen=True)
+class Extra:
     """What a multiplier adds to one purchase rule, as its grant tells it."""
 
     points: int

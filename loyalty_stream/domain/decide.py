@@ -89,22 +89,22 @@ def apply(
     A fact that the account remembers changes nothing and returns nothing. One that is `too_old` must not come
     here. On an error the account is not to be used any more.
     """
-    digest = identity.digest(fact.subject, fact.source, fact.id)
+    subject, source, fact_id, time = fact.subject, fact.source, fact.id, fact.time
+    digest = identity.digest(subject, source, fact_id)
     if identity.remembers_cause(account.causes, identity.key_of(digest)):
         return []
-    subject = fact.subject
     if account.erased_at and (erasure.has_asked(account, fact) or not erasure.is_command(fact)):
         return []
     if at is None:
-        at = calendar.to_ms(fact.time)
-    calendar.know(fact.time, at)
+        at = calendar.to_ms(time)
+    calendar.know(time, at)
     due: list[PointEvent] = []
     quiet = quiet_until is not None and quiet_until > now
     if not quiet and expiry.may_be_due(account, rules, now):
         due += expiry.settle(account, subject, rules, now)
     if now // KEY_BUCKET_MS not in account.causes:
         due += retention.forget(account, subject, rules, now)
-    journal = open_journal(account, subject, Cause(fact.source, fact.id), fact.time, at, now, digest)
+    journal = open_journal(account, subject, Cause(source, fact_id), time, at, now, digest)
     made = _decide(journal, fact, rules)
     events = due + made if due else made
     if quiet and at + rules.expiry.quiet_ms > now:

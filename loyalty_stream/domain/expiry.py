@@ -53,9 +53,9 @@ def falls_due_after(data: PointEventData, rules: Rules) -> int:
     """An instant (ms) before which nothing falls due because of this event: a bound that is quickly known."""
     kind = data.__class__  # asked once for every event: a match would look through the classes one by one
     if kind is PointGranted and isinstance(data, PointGranted):
-        due = NEVER
-        if data.expires_at is not None:
-            due = calendar.date_to_ms(data.expires_at) - rules.expiry.longest_notice_ms
+        due, date = NEVER, data.expires_at
+        if date is not None:
+            due = calendar.date_to_ms(date) - rules.expiry.longest_notice_ms
         if rules.availability.mode == "delay" and data.available_at is not None:
             due = min(due, calendar.date_to_ms(data.available_at))
         return due

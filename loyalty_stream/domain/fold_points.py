@@ -31,55 +31,58 @@ TIER_KINDS: Final = ("purchase", "threshold")
 
 def granted(account: Account, data: PointGranted, at: int) -> None:
     """A new lot, free or pending; an order keeps it, to take it back."""
-    points = data.points
-    expires_at = NEVER if data.expires_at is None else calendar.date_to_ms(data.expires_at)
+    # Each field is looked up once: this is most of what the ledger does.
+    points, grant_id, note = data.points, data.grant_id, data.note
+    date, available, order_id = data.expires_at, data.available_at, data.order_id
+    expires_at = NEVER if date is None else calendar.date_to_ms(date)
     account.granted += points
     # Mostly the event's own time, which never comes again: no cache.
-    available_at = NEVER if data.available_at is None else calendar.to_ms(data.available_at)
+    available_at = NEVER if available is None else calendar.to_ms(available)
     if available_at > at:
-        lots.add(account, data.grant_id, 0, at, expires_at, pending=points, available_at=available_at)
+        lots.add(account, grant_id, 0, at, expires_at, pending=points, available_at=available_at)
         account.pending += points
     else:
-        lots.add(account, data.grant_id, points, at, expires_at)
+        lots.add(account, grant_id, points, at, expires_at)
         account.available += points
-    if data.campaign_id is None and data.note is not None and isinstance(data.note, ReviewNote):
-        key = identity.business_key("review", data.note.review_id)
-        account.reviews[key] = Review(data.grant_id, points, at)
+    if note.__class__ is ReviewNote and isinstance(note, ReviewNote) and data.campaign_id is None:
+        key = identity.business_key("review", note.review_id)
+        account.reviews[key] = Review(grant_id, points, at)
     _was_active(account, data.all_expire_at, at)
-    if data.day is not None:
-        count(account, data.day, "points", points)
-    if data.command_id is not None:
-        remember(account, identity.business_key(data.rule, data.command_id), at)
-    if data.order_id is not None:
-        _keep(account, orders.find(account, data.order_id), data, at)
-    elif data.order is not None:
-        _keep(account, orders.by_stem(account, data.order), data, at)
+    day, command_id = data.day, data.command_id
+    if day is not None:
+        count(account, day, "points", points)
+    if command_id is not None:
+        remember(account, identity.business_key(data.rule, command_id), at)
+    if order_id is not None:
+        _keep(account, orders.find(account, order_id), data, at)
+    elif (stem := data.order) is not None:
+        _keep(account, orders.by_stem(account, stem), data, at)
 
 
 def _keep(account: Account, order: Order | None, data: PointGranted, at: int) -> None:
     if order is None:  # forgotten meanwhile: nothing can take it back any more
         return
-    if data.campaign_id is not None:
-        kind = f"campaign:{data.campaign_id}"
+    points, campaign_id, scope, steps = data.points, data.campaign_id, data.scope, data.steps
+    if campaign_id is not None:
+        kind = f"campaign:{campaign_id}"
     elif data.reason == FIRST_PURCHASE:
         kind = "first_purchase"
         order.first = True
         account.first_order = order.stem
     else:
-        kind = "purchase" if data.steps is None else "threshold"
-        account.tier_points += data.points
-    gross = 0
-    if data.base_amount is not None:
-        net = net_in(order, data.scope)
-        gross = 0 if data.base_amount == net else data.base_amount
+        kind = "purchase" if steps is None else "threshold"
+        account.tier_points += points
+    gross, base_amount = 0, data.base_amount
+    if base_amount is not None and base_amount != net_in(order, scope):
+        gross = base_amount
     earned = Earned(
         data.grant_id,
         kind,
-        data.points,
+        points,
         exact=data.exact,
         rounding=data.rounding or "",
-        steps=data.steps or (),
-        scope=data.scope or (),
+        steps=steps or (),
+        scope=scope or (),
         gross=gross,
         earned_at=0 if at == order.paid_at else at,
     )

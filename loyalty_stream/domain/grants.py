@@ -3,15 +3,15 @@
 It must not know what earns points; the earning rules say how many and why.
 """
 
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import assert_never
+from typing import Final, assert_never
 
 from loyalty_stream.domain import calendar, lots, orders
 from loyalty_stream.domain.events import PointGranted, PointRevoked
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.notes import OrderNote
-from loyalty_stream.domain.rules import Expiry, Rounding, Rules
+from loyalty_stream.domain.rules import Expiry, Period, Rounding, Rules
 
 
 def grant(
@@ -135,22 +135,35 @@ def expires_at(at: int, rules: Rules) -> datetime | None:
     if expiry.policy == "never":
         return None
     zone = rules.zone
+    told = _TOLD[0]
+    if told.expiry is expiry and told.zone is zone and told.after < at < told.before:
+        return told.date
     if expiry.round_to != "none" or expiry.policy == "calendar_year":
-        date = _expires_of_quarter(at // calendar.QUARTER_MS, expiry, zone)
-        if date is not None:
+        day = calendar.local_day(at, zone)
+        after, before = calendar.first_instant(day, zone), calendar.first_instant(day + 1, zone)
+        date = _expires_of_day(day, expiry, zone)
+        if date is not None and after < at < before:
+            _TOLD[0] = _Told(expiry, zone, after, before, date)
             return date
     return _expires_at(at, expiry, zone)
 
 
-@lru_cache(maxsize=1 << 16)
-def _expires_of_quarter(quarter: int, expiry: Expiry, zone: tzinfo) -> datetime | None:
-    """The date that all of a quarter of an hour share, or None, as where a local day begins."""
-    first = quarter * calendar.QUARTER_MS
-    last = first + calendar.QUARTER_MS - 1
-    day = calendar.local_day(first, zone)
-    if day != calendar.local_day(last, zone) or first <= calendar.first_instant(day, zone) <= last:
-        return None
-    return _expires_of_day(day, expiry, zone)
+class _Told:
+    """The date that all points have which are granted between two instants (ms), themselves not included."""
+
+    __slots__ = ("after", "before", "date", "expiry", "zone")
+
+    def __init__(self, expiry: Expiry, zone: tzinfo, after: int, before: int, date: datetime | None) -> None:
+        self.expiry = expiry
+        self.zone = zone
+        self.after = after
+        self.before = before
+        self.date = date
+
+
+_NO_EXPIRY: Final = Expiry("never", Period("P1D", days=1), "none")
+_TOLD: Final[list[_Told]] = [_Told(_NO_EXPIRY, UTC, 0, 0, None)]
+"""What was told last: most events come in the order of their time."""
 
 
 @lru_cache(maxsize=1 << 12)

@@ -11,7 +11,6 @@ the 100 keys of a busy customer, once in 2.8 * 10^12 events, so a platform with 
 """
 
 from binascii import b2a_base64, crc32
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -23,6 +22,8 @@ ENTRY_BYTES: Final = KEY_BYTES + 3
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _ORDER_KEYS: Final[dict[str, bytes]] = {}
 _MOST_ORDER_KEYS: Final = 1 << 10
+_OF_SUBJECT: Final[dict[str, bytes]] = {}
+_MOST_SUBJECTS: Final = 1 << 10
 
 
 def digest(subject: str, source: str, cause_id: str) -> bytes:
@@ -31,7 +32,12 @@ def digest(subject: str, source: str, cause_id: str) -> bytes:
     The hash is one of nine bytes, cut: so are the keys that earlier releases remembered.
     """
     text = f"{subject}\n{source}\n{cause_id}"
-    return _of_subject(subject) + blake2b(text.encode(), digest_size=9).digest()[:KEY_BYTES]
+    of_subject = _OF_SUBJECT.get(subject)
+    if of_subject is None:
+        if len(_OF_SUBJECT) >= _MOST_SUBJECTS:
+            _OF_SUBJECT.clear()
+        of_subject = _OF_SUBJECT[subject] = (crc32(subject.encode()) & 0xFFFFFF).to_bytes(3, "big")
+    return of_subject + blake2b(text.encode(), digest_size=9).digest()[:KEY_BYTES]
 
 
 def key_of(cause_digest: bytes) -> bytes:
@@ -52,7 +58,8 @@ def business_key(kind: str, *parts: str) -> bytes:
 
     Ids hold no line feed, so no two lists of parts give the same text.
     """
-    return blake2b("\n".join((kind, *parts)).encode(), digest_size=8).digest()[:KEY_BYTES]
+    text = f"{kind}\n{parts[0]}" if len(parts) == 1 else "\n".join((kind, *parts))
+    return blake2b(text.encode(), digest_size=8).digest()[:KEY_BYTES]
 
 
 def order_key(order_id: str) -> bytes:
@@ -83,8 +90,3 @@ def _in(blobs: dict[int, bytes], key: bytes, width: int) -> bool:
                 return True
             at = blob.find(key, at + 1)
     return False
-
-
-@lru_cache(maxsize=1 << 10)
-def _of_subject(subject: str) -> bytes:
-    return (crc32(subject.encode()) & 0xFFFFFF).to_bytes(3, "big")

@@ -58,7 +58,7 @@ def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
         off += spent
     nets = net_amounts(amounts, off)
     first = off < goods and not journal.account.first_order
-    named = tuple([(line.line_id, net) for line, net in zip(lines, nets, strict=True)])
+    named = tuple([(lines[place].line_id, net) for place, net in enumerate(nets)])
     timeline = rules.book.purchase
     choice = None
     if (

@@ -31,7 +31,7 @@ IDLE_TIME_MS = 60_000
 """An idle partition stores its time this often, so that what waits for all partitions' time goes on."""
 
 STALE_TOLD_SECONDS = 10.0
-"""How often a task says that it waits for what is broadcast."""
+"""How long a task waits for what is broadcast before it says so, and how often then. At its start it waits a moment."""
 
 
 class Clock(StrEnum):
@@ -102,7 +102,8 @@ class PartitionTask:
         self._observer = observer
         self._broadcast = Silence() if broadcast is None else broadcast
         self._heard = 0
-        self._told_stale = 0.0
+        self._stale_since = 0.0
+        """When it began to wait for what is broadcast, or said so last; 0: it does not wait."""
         self._stopping = False
         self._stop_event = asyncio.Event()
         self._failures: dict[tuple[str, int], int] = {}
@@ -239,14 +240,17 @@ class PartitionTask:
             return True
         if not await self._broadcast.fresh(self._options.tick):
             self.waits_for = topics
-            if monotonic() - self._told_stale > STALE_TOLD_SECONDS:
-                self._told_stale = monotonic()
+            if not self._stale_since:
+                self._stale_since = monotonic()
+            elif monotonic() - self._stale_since > STALE_TOLD_SECONDS:
+                self._stale_since = monotonic()
                 logger.warning(
                     "%s-%d waits: %s may hold records that were not read yet; it goes on once they are",
                     self.stage.name, self.partition, ", ".join(topics),
                 )  # fmt: skip
             return False
         self.waits_for = ()
+        self._stale_since = 0.0
         for heard in self._broadcast.since(self._heard):
             self._heard += 1
             if heard.topic in topics:
