@@ -41,7 +41,7 @@ class EntryCodec:
 def due_of(value: bytes) -> int:
     """When a stored account falls due (ms), or up to two seconds earlier; `NEVER`: not at all. It is not read."""
     if not _is_short(value):
-        return int.from_bytes(value[:8], "big")
+        return min(int.from_bytes(value[:8], "big"), NEVER)  # theirs was later
     units = int.from_bytes(value[:4], "big") & _NO_DUE
     return NEVER if units == _NO_DUE else units * _UNIT_MS
 

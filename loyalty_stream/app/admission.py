@@ -38,14 +38,15 @@ class Admission:
                     Reason.WRONG_PARTITION,
                     f"murmur2 puts this key on partition {right} of {self._partitions}",
                 )
-        if fact.__class__ is OrderPaid:
-            if not purchase.accepts(fact.data, rules):
+        if type(fact) is OrderPaid:
+            data = fact.data
+            if not purchase.accepts(data, rules):
                 return Reason.WRONG_CURRENCY, f"`$.data.currency`: the programme's is {rules.currency}"
-            lines = fact.data.lines
+            lines = data.lines
             if len(lines) > 1 and sum([line.amount for line in lines]) > MAX_AMOUNT:
                 return Reason.AMOUNT_TOO_LARGE, f"`$.data.lines`: together over {MAX_AMOUNT} minor units"
         if fact.source == SOURCE:
-            if fact.__class__ in OWN_COMMANDS:
+            if type(fact) in OWN_COMMANDS:
                 return None
             return (
                 Reason.OUT_OF_RANGE,

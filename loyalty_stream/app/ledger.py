@@ -175,7 +175,7 @@ class LedgerProcessor:
             return
         if self._behind:
             self._learn()
-        if event.fact.__class__ in _ANNOUNCEMENTS:
+        if type(event.fact) in _ANNOUNCEMENTS:
             self._announced(topic, record, event)
             return
         key = record.key
@@ -193,11 +193,11 @@ class LedgerProcessor:
         elif entry.scheduled is None:
             entry.scheduled = self._next_due(entry)
         fact: Incoming | Answer = event.fact  # type: ignore[assignment]  # admission has let no other through
-        if fact.__class__ is OrderRefunded and (why := admission.beyond(entry.account, fact)) is not None:
+        if type(fact) is OrderRefunded and (why := admission.beyond(entry.account, fact)) is not None:
             self._set_aside(topic, record, Reason.REFUSED_REFUND, why)
             return
-        taken = self._counts.events_in
-        taken[fact.__class__] = taken.get(fact.__class__, 0) + 1
+        taken, kind = self._counts.events_in, type(fact)
+        taken[kind] = taken.get(kind, 0) + 1
         account, now = entry.account, self.time
         events = decide.apply(account, fact, self._rules, now, at=at, quiet_until=entry.scheduled)
         if events:
@@ -288,7 +288,7 @@ class LedgerProcessor:
             return
         self._move_to(event.at_ms, record.timestamp)
         taken = self._counts.events_in
-        taken[fact.__class__] = taken.get(fact.__class__, 0) + 1
+        taken[type(fact)] = taken.get(type(fact), 0) + 1
 
     def _next_due(self, entry: Entry) -> int:
         due = expiry.next_due(entry.account, self._rules)
@@ -313,7 +313,7 @@ class LedgerProcessor:
             kind, data = event.type, event.data
             out[kind] = out.get(kind, 0) + 1
             due = expiry.falls_due_after(data, rules)
-            if data.note.__class__ in _TELLING_NOTES or kind in _TELLING_EVENTS:
+            if type(data.note) in _TELLING_NOTES or kind in _TELLING_EVENTS:
                 self._tell(key, event)
             if due < sooner:  # noqa: PLR1730 - min() costs a call on the hot path
                 sooner = due
@@ -332,7 +332,7 @@ class LedgerProcessor:
 
     def _tell(self, key: bytes, event: PointEvent) -> None:
         """Tell owners, referrers and the customer what the event says to them."""
-        note, counts = event.data.note.__class__, self._counts
+        note, counts = type(event.data.note), self._counts
         if note in TELLING_NOTES or event.type == "draw-entered":
             self._outbox.tell(event)
             counts.asked += note is AskNote

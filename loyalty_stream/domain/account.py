@@ -5,8 +5,8 @@ day a count of local days since 1970-01-01. `wire.account_codec` stores them wit
 the end, with a default. The account itself is no struct: compiled, its fields are reached without a look-up.
 """
 
-from dataclasses import dataclass, field, fields
-from typing import Final
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 from loyalty_stream.domain.account_parts import (
     KEY_BUCKET_MS,
@@ -48,96 +48,152 @@ __all__ = [
 ]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, init=False)
 class Account:
     """One customer. `available`, `pending`, `held` and `debt` are sums over lots and holds, kept as they change."""
 
-    available: int = 0
-    pending: int = 0
-    held: int = 0
-    debt: int = 0
-    granted: int = 0
-    redeemed: int = 0
-    expired: int = 0
-    revoked: int = 0
-    restored: int = 0
-    registered_at: int = 0
+    available: int
+    pending: int
+    held: int
+    debt: int
+    granted: int
+    redeemed: int
+    expired: int
+    revoked: int
+    restored: int
+    registered_at: int
     """0: never registered."""
-    first_order: str = ""
+    first_order: str
     """The stem of the order that carries the first-purchase bonus; empty: none."""
-    unpacked_lots: list[Lot] | None = None
+    unpacked_lots: list[Lot] | None
     """The `lots`, where something has asked for them since the account was stored; None: `packed_lots` has all."""
-    holds: dict[str, Hold] = field(default_factory=dict)
-    orders: dict[int, bytes] = field(default_factory=dict)
+    holds: dict[str, Hold]
+    orders: dict[int, bytes]
     """Packed, by the bucket of their payment: `domain.orders` alone knows how."""
-    waiting: dict[str, Waiting] = field(default_factory=dict)
+    waiting: dict[str, Waiting]
     """By the stem of the waiting event, in the order of arrival."""
-    keys: dict[int, bytes] = field(default_factory=dict)
+    keys: dict[int, bytes]
     """Bucket of `KEY_BUCKET_MS` -> the business keys remembered in it, end to end (see `identity`)."""
-    daily: dict[int, dict[str, int]] = field(default_factory=dict)
+    daily: dict[int, dict[str, int]]
     """Local day -> counter name (`review`, `share`, `game:<id>`, `points`) -> count against its daily limit."""
-    streaks: list[tuple[int, int]] = field(default_factory=list)
+    streaks: list[tuple[int, int]]
     """Runs of check-in days: first day and length, in order, never touching each other."""
-    surveys: list[str] = field(default_factory=list)
-    warned: dict[int, list[str]] = field(default_factory=dict)
+    surveys: list[str]
+    warned: dict[int, list[str]]
     """`expires_at` of lots -> the notice periods for which the warning is out."""
-    segments: tuple[str, ...] = ()
-    referred_by: str = ""
-    prefix: str = ""
+    segments: tuple[str, ...]
+    referred_by: str
+    prefix: str
     """What the stems of all its causes begin with (see `identity`)."""
-    causes: dict[int, bytes] = field(default_factory=dict)
+    causes: dict[int, bytes]
     """Bucket of `KEY_BUCKET_MS` -> the causes remembered in it: of each its key and its second, end to end."""
-    terms: bytes = b""
+    terms: bytes
     """What the packed orders' grants have in common, by the number that stands for it there (`term_records`)."""
-    midnight: int = 0
+    midnight: int
     """When days begin for expiries (`lot_records`): quarter of an hour of the UTC day, and one; 0: not known."""
-    unpacked: dict[bytes, Order] = field(default_factory=dict)
+    unpacked: dict[bytes, Order]
     """Orders as they were added or changed and are not packed yet, by their key."""
-    campaigns: dict[str, Participation] = field(default_factory=dict)
+    campaigns: dict[str, Participation]
     """By campaign id (`campaign_awards`); forgotten with the retention after the campaign's end."""
     # DOMAIN.md, Deletion
-    erased_at: int = 0
+    erased_at: int
     """When the account was ended; 0: it has not been. Then it holds nothing but its totals and a few keys."""
-    referral_told: bool = False
+    referral_told: bool
     """The referrer was rewarded for this customer: once, and never taken back (`referral`)."""
-    tier: str = ""
+    tier: str
     """The name of the tier that the last `tier-changed` told; ask `tiers.current` for the one at work."""
-    tier_until: int = 0
+    tier_until: int
     """No downgrade is due before this instant; 0: none at all, as far as is known (`tiers`)."""
-    tier_points: int = 0
+    tier_points: int
     """No fewer than the tier points in the window: what orders gave since it was last worked out exactly."""
-    tier_spend: int = 0
+    tier_spend: int
     """No less than the net spend in the window, likewise, in minor units."""
-    active_at: int = 0
+    active_at: int
     """When the customer last earned or spent, under expiry by inactivity (`grants`)."""
-    idle_until: int = 0
+    idle_until: int
     """The date that all points got by that."""
     # ARCHITECTURE.md, What is limited across customers
-    asked: dict[str, Asked] = field(default_factory=dict)
+    asked: dict[str, Asked]
     """By request id (`allocations`)."""
     # DOMAIN.md, Reward mall
-    redemptions: dict[str, Redeemed] = field(default_factory=dict)
+    redemptions: dict[str, Redeemed]
     """By redemption id; forgotten with the retention."""
-    reward_counts: dict[str, int] = field(default_factory=dict)
+    reward_counts: dict[str, int]
     """By reward id: pieces redeemed or asked for and not cancelled, against the limit per customer; never forgotten."""
 
-    reviews: dict[bytes, Review] = field(default_factory=dict)
+    reviews: dict[bytes, Review]
     """Those that were granted points and not removed, by their business key (`reviews`)."""
 
     # What is known of how it is stored, so that most of it need not be worked out again
-    packed_lots: bytes = b""
+    packed_lots: bytes
     """The records of the first `lots_packed` of the unpacked lots, of all where those are None (`lot_records`)."""
-    lots_packed: int = 0
-    first_expires_at: int = 0
+    lots_packed: int
+    first_expires_at: int
     """Of the first lot, while there are only packed ones; below, likewise of the last."""
-    last_expires_at: int = 0
-    last_earned_at: int = 0
-    filed: dict[str, tuple[int, int]] = field(default_factory=dict)
+    last_expires_at: int
+    last_earned_at: int
+    filed: dict[str, tuple[int, int]]
     """The causes remembered since it was stored last: stem -> its time in ms and its place in its bucket."""
-    first_placed: tuple[str, int] = ("", 0)
+    first_placed: tuple[str, int]
     """A `first_order` and what is stored for it."""
-    registered_placed: tuple[int, int] = (0, 0)
+    registered_placed: tuple[int, int]
     """A `registered_at` and what is stored for it."""
+
+    def __init__(self, **given: Any) -> None:
+        """An empty account, but for the fields that are given by their names.
+
+        Written out, because the one that `dataclass` makes is interpreted even where this is compiled.
+        """
+        self.available = 0
+        self.pending = 0
+        self.held = 0
+        self.debt = 0
+        self.granted = 0
+        self.redeemed = 0
+        self.expired = 0
+        self.revoked = 0
+        self.restored = 0
+        self.registered_at = 0
+        self.first_order = ""
+        self.unpacked_lots = None
+        self.holds = {}
+        self.orders = {}
+        self.waiting = {}
+        self.keys = {}
+        self.daily = {}
+        self.streaks = []
+        self.surveys = []
+        self.warned = {}
+        self.segments = ()
+        self.referred_by = ""
+        self.prefix = ""
+        self.causes = {}
+        self.terms = b""
+        self.midnight = 0
+        self.unpacked = {}
+        self.campaigns = {}
+        self.erased_at = 0
+        self.referral_told = False
+        self.tier = ""
+        self.tier_until = 0
+        self.tier_points = 0
+        self.tier_spend = 0
+        self.active_at = 0
+        self.idle_until = 0
+        self.asked = {}
+        self.redemptions = {}
+        self.reward_counts = {}
+        self.reviews = {}
+        self.packed_lots = b""
+        self.lots_packed = 0
+        self.first_expires_at = 0
+        self.last_expires_at = 0
+        self.last_earned_at = 0
+        self.filed = {}
+        self.first_placed = ("", 0)
+        self.registered_placed = (0, 0)
+        for name, value in given.items():
+            setattr(self, name, value)
 
     @property
     def lots(self) -> list[Lot]:

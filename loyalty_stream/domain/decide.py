@@ -109,7 +109,7 @@ def apply(
     events = due + made if due else made
     if quiet and at + rules.expiry.quiet_ms > now:
         for event in made:
-            kind = event.data.__class__
+            kind = type(event.data)
             quiet = quiet and (
                 (kind is PointGranted and not account.pending)
                 or (kind is AccountNoted and not account.waiting)

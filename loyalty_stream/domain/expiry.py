@@ -51,7 +51,7 @@ def next_due(account: Account, rules: Rules) -> int | None:
 
 def falls_due_after(data: PointEventData, rules: Rules) -> int:
     """An instant (ms) before which nothing falls due because of this event: a bound that is quickly known."""
-    kind = data.__class__  # asked once for every event: a match would look through the classes one by one
+    kind = type(data)  # asked once for every event: a match would look through the classes one by one
     if kind is PointGranted and isinstance(data, PointGranted):
         due, date = NEVER, data.expires_at
         if date is not None:

@@ -44,7 +44,7 @@ def granted(account: Account, data: PointGranted, at: int) -> None:
     else:
         lots.add(account, grant_id, points, at, expires_at)
         account.available += points
-    if note.__class__ is ReviewNote and isinstance(note, ReviewNote) and data.campaign_id is None:
+    if type(note) is ReviewNote and isinstance(note, ReviewNote) and data.campaign_id is None:
         key = identity.business_key("review", note.review_id)
         account.reviews[key] = Review(grant_id, points, at)
     _was_active(account, data.all_expire_at, at)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Final, assert_never
 
+from msgspec.structs import force_setattr
+
 from loyalty_stream.domain import calendar, lots, orders
 from loyalty_stream.domain.events import PointGranted, PointRevoked
 from loyalty_stream.domain.journal import Journal
@@ -41,36 +43,61 @@ def grant(
     """
     if points == 0:
         return
-    grant_id = journal.next_id()
-    moved = moved_by_activity(journal, rules)
+    moved: datetime | None = None
+    if rules.expiry.policy == "inactivity":
+        moved, date = moved_by_activity(journal, rules), date_of_grant(journal, rules)
+    else:
+        date = expires_at(journal.at, rules)
     available_at: datetime | None = journal.time
     if rules.availability.mode != "immediate" and (order_id is not None or order is not None):
         available_at = _available_at(journal, rules, order_id, order)
-    journal.record(
-        PointGranted(
-            grant_id=grant_id,
-            points=points,
-            rule=rule,
-            rule_version=rules.version if rule_version is None else rule_version,
-            reason=reason,
-            available_at=available_at,
-            expires_at=date_of_grant(journal, rules),
-            all_expire_at=moved,
-            order_id=order_id,
-            order=order,
-            campaign_id=campaign_id,
-            base_amount=base_amount,
-            exact=exact,
-            rounding=rounding,
-            steps=steps,
-            scope=scope,
-            day=day,
-            command_id=command_id,
-            operator=operator,
-        )
+    granted = PointGranted(
+        grant_id=journal.next_id(),
+        points=points,
+        rule=rule,
+        rule_version=rules.version if rule_version is None else rule_version,
+        reason=reason,
+        available_at=available_at,
+        expires_at=date,
+        order_id=order_id,
+        base_amount=base_amount,
+        exact=exact,
+        rounding=rounding,
     )
+    _tell_more(granted, steps, scope, campaign_id, order, day, command_id, operator, moved)
+    journal.record(granted)
     if journal.account.debt:
         repay_debt(journal)
+
+
+def _tell_more(
+    granted: PointGranted,
+    steps: tuple[tuple[int, int], ...] | None,
+    scope: tuple[int, ...] | None,
+    campaign_id: str | None,
+    order: str | None,
+    day: int | None,
+    command_id: str | None,
+    operator: str | None,
+    moved: datetime | None,
+) -> None:
+    """What few grants have: an argument that is None costs more where the event is made than such a question."""
+    if steps is not None:
+        force_setattr(granted, "steps", steps)
+    if scope is not None:
+        force_setattr(granted, "scope", scope)
+    if campaign_id is not None:
+        force_setattr(granted, "campaign_id", campaign_id)
+    if order is not None:
+        force_setattr(granted, "order", order)
+    if day is not None:
+        force_setattr(granted, "day", day)
+    if command_id is not None:
+        force_setattr(granted, "command_id", command_id)
+    if operator is not None:
+        force_setattr(granted, "operator", operator)
+    if moved is not None:
+        force_setattr(granted, "all_expire_at", moved)
 
 
 def repay_debt(journal: Journal) -> None:

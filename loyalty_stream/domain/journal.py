@@ -76,7 +76,7 @@ class Journal:
         force_setattr(
             data, "balance", Balance(account.available, account.pending, account.held, account.debt)
         )
-        kind = EVENT_TYPE[data.__class__]
+        kind = EVENT_TYPE[type(data)]
         events.append(PointEvent(f"{self.stem}.{number}", kind, self.subject, self.time, data))
 
     def let_in(self, events: list[PointEvent]) -> None:

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 from loyalty_stream.engine.log import Batch, Record
 from loyalty_stream.engine.stage import Processor
 
-ENDLESS = 1 << 62
+ENDLESS = 1 << 61
+"""Later than every instant, and small enough for compiled code to compare it as a machine's integer."""
 
 
 Item: TypeAlias = tuple[int, str, Record, Any]

@@ -7,7 +7,8 @@ keeps true is only this: every key has an entry no later than it falls due.
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-NEVER = 1 << 62
+NEVER = 1 << 61
+"""Later than every instant, and small enough for compiled code to compare it as a machine's integer."""
 _BUCKET_MS = 3600 * 1000
 
 

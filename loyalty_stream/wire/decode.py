@@ -37,7 +37,7 @@ def decode(
     except _UNREADABLE as error:
         return refusal(topic_kind, key, value, timestamp_ms, error)
     at_ms = instant_ms(fact.time)
-    ids_of = ids_of_type.get(fact.__class__)
+    ids_of = ids_of_type.get(type(fact))
     if (
         ids_of is None  # the type belongs to another topic
         or fact.subject.encode() != key
@@ -59,7 +59,7 @@ def decode_line(value: bytes) -> Decoded | Refused:
         return refusal(None, None, value, None, error)
     at_ms = instant_ms(fact.time)
     if (
-        not _IDS[fact.__class__](fact).encode().translate(_AS_LETTERS).isalnum()
+        not _IDS[type(fact)](fact).encode().translate(_AS_LETTERS).isalnum()
         or not YEAR_2000_MS <= at_ms < YEAR_3000_MS
     ):
         return refusal(None, None, value, None)

@@ -8,17 +8,16 @@ import msgspec
 import pytest
 
 from loyalty_stream.app import simulate as replay
-from loyalty_stream.app.ledger import LedgerStage
+from loyalty_stream.app.ledger import LedgerProcessor, LedgerStage
 from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
-from loyalty_stream.domain import decide
-from loyalty_stream.domain.account import Account
-from loyalty_stream.domain.events import PointEvent
 from loyalty_stream.domain.facts import Incoming
 from loyalty_stream.domain.rules import Rules
+from loyalty_stream.engine.log import Record
 from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog
 from loyalty_stream.engine.observer import Silent
 from loyalty_stream.engine.task import Clock, PartitionTask, TaskOptions
+from loyalty_stream.wire.decoded import Decoded
 from loyalty_stream.wire.partitioning import partition_of
 from tests.domain import given
 from tests.engine.histories import Sent, at_random, bad_records, behaviour, sent, spending
@@ -301,17 +300,17 @@ def test_a_time_far_ahead_is_fine_because_no_broker_says_what_time_it_is(program
 def test_a_line_on_which_the_ledger_fails_is_set_aside_and_the_others_are_applied_once(
     programme: Path, monkeypatch: pytest.MonkeyPatch, store_every: int
 ) -> None:
-    apply = decide.apply
     applied: list[str] = []
 
-    def failing(account: Account, fact: Incoming, *args: Any, **kwargs: Any) -> list[PointEvent]:
-        applied.append(fact.id)
-        events = apply(account, fact, *args, **kwargs)
-        if fact.id == "o13":
-            raise RuntimeError("a defect")
-        return events
+    def failing(ledger: LedgerProcessor, topic: str, record: Record, event: Any) -> None:
+        LedgerProcessor.process(ledger, topic, record, event)
+        if isinstance(event, Decoded):
+            applied.append(event.fact.id)
+            if event.fact.id == "o13":
+                raise RuntimeError("a defect")
 
-    monkeypatch.setattr(decide, "apply", failing)
+    ledger = replay._SteppingLedger  # interpreted even where the ledger is compiled
+    monkeypatch.setattr(ledger, "process", failing, raising=False)
     monkeypatch.setattr(replay, "STORE_EVERY_LINES", store_every)
     hold = line(given.hold_points("h1", "2026-01-15 10:02", 100))
     late = line(given.hold_points("h2", "2026-01-15 10:01", 100))  # over at once, by the latest time seen
@@ -324,7 +323,7 @@ def test_a_line_on_which_the_ledger_fails_is_set_aside_and_the_others_are_applie
     # Only what came after the accounts were last put back has to be done again.
     again = {1: 0, 2: 1, 3: 3, 5: 1, 10_000: 4}[store_every]
     assert len(applied) == 7 + again
-    monkeypatch.setattr(decide, "apply", apply)
+    monkeypatch.undo()
     assert result.out == run(programme, *before, *after, late, order_line(3, 20)).out
     assert result.brief[-3:-1] == [("point-held", "c-1", 100), ("point-released", "c-1", 100)]
 
