@@ -1,8 +1,8 @@
 """The queries that bring an export's facts into the order in which the ledger applied them, step by step.
 
-Each makes a table for the next: `stated`, `made`, `cuts`, `found`, `placed`, `clocked`, `turns`. They start from the
-views of `analysis.source`, and from `topics` (type, topic) and `change` (since: when the rules change; null: at the
-start). What has to be sorted is narrow: facts and customers go by numbers, and their texts come back in the end.
+Each makes one of `TABLES` for the next. They start from the views of `analysis.source`, and from `topics` (type,
+topic) and `change` (since: when the rules change; null: at the start). What has to be sorted is narrow: facts and
+customers go by numbers, and their texts come back in the end.
 """
 
 from typing import Final
@@ -16,6 +16,8 @@ WIN: Final = 3
 """where a draw's winner was told; `id` is that of the message;"""
 REWARD: Final = 4
 """where a referrer was rewarded; `id` is the command's."""
+
+TABLES: Final = ("stated", "made", "cuts", "found", "placed", "clocked", "turns")
 
 STATED: Final = f"""
 CREATE TEMP TABLE stated AS

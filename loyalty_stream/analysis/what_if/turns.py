@@ -29,6 +29,7 @@ from loyalty_stream.analysis.what_if.turn_queries import (
     SETTLED,
     SHARD,
     STATED,
+    TABLES,
     TURNS,
     WIN,
 )
@@ -145,10 +146,9 @@ def lay_out(
     ends = connection.execute(
         "SELECT partition, max(greatest(clock, least(at_us // 1000, stamped))) FROM clocked GROUP BY partition"
     ).fetchall()
-    facts = _one(connection, "SELECT count(*) FROM placed")
-    return History(
+    history = History(
         paths,
-        facts,
+        _one(connection, "SELECT count(*) FROM placed"),
         dict(ends),
         _asked(connection),
         _rewards(connection),
@@ -156,6 +156,9 @@ def lay_out(
         _announcements(connection),
         follow,
     )
+    for table in ("topics", "change", *TABLES):
+        connection.execute(f"DROP TABLE {table}")  # the shards have it all; memory is for the replay now
+    return history
 
 
 def _asked(connection: "duckdb.DuckDBPyConnection") -> dict[str, Asked]:
