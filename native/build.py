@@ -48,6 +48,7 @@ MODULES = (
     "domain/lot_records.py",
     "domain/lots.py",
     "domain/memory_records.py",
+    "domain/order_parts.py",
     "domain/order_records.py",
     "domain/orders.py",
     "domain/purchase.py",

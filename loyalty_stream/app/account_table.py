@@ -11,6 +11,7 @@ _SHORT: Final = 1 << 31
 _NO_DUE: Final = _SHORT - 1
 _UNIT_MS: Final = 2_000
 """31 bits of two seconds each reach to 2106; what falls due later rings then, too early, and is set anew."""
+_LATEST_MS: Final = (_NO_DUE - 1) * _UNIT_MS
 MAX_ACCOUNT_POINTS: Final = 10**18
 """Of all grants of an account together; the integers of its encoding have 64 bits, 9.2 x 10^18."""
 
@@ -29,8 +30,9 @@ class EntryCodec:
     """When the account falls due, in four bytes, then the account: a restore need not read it to schedule it."""
 
     def encode(self, entry: Entry) -> bytes:
-        due = NEVER if entry.scheduled is None else entry.scheduled
-        units = _NO_DUE if due == NEVER else max(min(due // _UNIT_MS, _NO_DUE - 1), 0)
+        due, units = entry.scheduled, _NO_DUE
+        if due is not None and due != NEVER:
+            units = max(due // _UNIT_MS, 0) if due < _LATEST_MS else _NO_DUE - 1
         return (_SHORT | units).to_bytes(4, "big") + account_codec.encode(entry.account)
 
     def decode(self, value: bytes) -> Entry:

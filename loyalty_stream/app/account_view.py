@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
@@ -20,17 +21,21 @@ from loyalty_stream.app.sealed_letters import identity_of
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.topics import partition_counts
 from loyalty_stream.domain import orders
-from loyalty_stream.domain.account import ACCOUNT_FIELDS, NEVER, Account
+from loyalty_stream.domain.account import ACCOUNT_FIELDS, NEVER, Account, Earned, Line, Order
 from loyalty_stream.domain.events import PointEvent
 from loyalty_stream.wire import point_events
 from loyalty_stream.wire.partitioning import partition_of
 
 _SUMS = ("granted", "redeemed", "expired", "revoked", "restored")
-_OF_NO_USE_TO_A_READER = (
-    "keys", "packed_lots", "lots_packed", "first_expires_at", "last_expires_at", "last_earned_at", "filed",
-    "first_placed",
+_OF_NO_USE_TO_A_READER = frozenset(
+    (
+        "keys", "causes", "prefix", "terms", "midnight", "unpacked", "packed_lots", "lots_packed",
+        "first_expires_at", "last_expires_at", "last_earned_at", "last_grant_id", "filed", "first_placed",
+        "registered_placed", "packed_days", "packed_reviews",
+    )
 )  # fmt: skip
 """Digests, and how it is stored."""
+_KEPT_FOR_STORING = frozenset(("packed", "key", "stem"))
 _WIDTH_WITHOUT_TERMINAL = 110
 
 
@@ -74,11 +79,11 @@ async def look_up(settings: Settings, customer: str) -> AccountView | None:
 def as_json(view: AccountView) -> str:
     """The account and all its events as one JSON object; instants of the account are ms since 1970."""
     account = view.account
-    fields: dict[str, Any] = {name: getattr(account, name) for name in ACCOUNT_FIELDS}
-    for name in _OF_NO_USE_TO_A_READER:
-        del fields[name]
-    for name in ("lots", "holds", "orders", "waiting", "asked", "redemptions"):
-        fields[name] = _by_name(fields[name])
+    fields = {
+        name: _plain(getattr(account, name)) for name in ACCOUNT_FIELDS if name not in _OF_NO_USE_TO_A_READER
+    }
+    fields["orders"] = _plain(list(orders.each(account)))
+    fields["reviews"] = _plain(list(account.reviews.values()))
     body = {"customer": view.customer, "partition": view.partition, "account": fields, "events": view.events}
     return msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
 
@@ -155,13 +160,19 @@ def _told(event: PointEvent) -> tuple[str, ...]:
     )
 
 
-def _by_name(value: Any) -> Any:
-    """The array-like structs of an account as objects with field names."""
+def _plain(value: Any) -> Any:
+    """What an account holds, its parts as objects with the names of their fields; not how they are stored."""
     if isinstance(value, Mapping):
-        return {key: _by_name(each) for key, each in value.items()}
+        return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_by_name(each) for each in value]
-    return {name: getattr(value, name) for name in value.__struct_fields__}
+        return [_plain(each) for each in value]
+    if isinstance(value, Struct):
+        names: tuple[str, ...] = value.__struct_fields__
+    elif isinstance(value, Earned | Line | Order):
+        names = value.names
+    else:
+        return value
+    return {name: _plain(getattr(value, name)) for name in names if name not in _KEPT_FOR_STORING}
 
 
 def _minute(at_ms: int) -> str:

@@ -8,16 +8,14 @@ the end, with a default. The account itself is no struct: compiled, its fields a
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from loyalty_stream.domain import day_records
 from loyalty_stream.domain.account_parts import (
     KEY_BUCKET_MS,
     NEVER,
     Asked,
     Counted,
-    Earned,
     Hold,
-    Line,
     Lot,
-    Order,
     Participation,
     Redeemed,
     Review,
@@ -25,6 +23,8 @@ from loyalty_stream.domain.account_parts import (
     Term,
     Waiting,
 )
+from loyalty_stream.domain.day_records import Days
+from loyalty_stream.domain.order_parts import Earned, Line, Order
 
 __all__ = [
     "ACCOUNT_FIELDS",
@@ -74,10 +74,8 @@ class Account:
     """By the stem of the waiting event, in the order of arrival."""
     keys: dict[int, bytes]
     """Bucket of `KEY_BUCKET_MS` -> the business keys remembered in it, end to end (see `identity`)."""
-    daily: dict[int, dict[str, int]]
-    """Local day -> counter name (`review`, `share`, `game:<id>`, `points`) -> count against its daily limit."""
-    streaks: list[tuple[int, int]]
-    """Runs of check-in days: first day and length, in order, never touching each other."""
+    days: Days | None
+    """`daily` and `streaks`, where something has asked for them; None: `packed_days` has them."""
     surveys: list[str]
     warned: dict[int, list[str]]
     """`expires_at` of lots -> the notice periods for which the warning is out."""
@@ -121,8 +119,8 @@ class Account:
     reward_counts: dict[str, int]
     """By reward id: pieces redeemed or asked for and not cancelled, against the limit per customer; never forgotten."""
 
-    reviews: dict[bytes, Review]
-    """Those that were granted points and not removed, by their business key (`reviews`)."""
+    unpacked_reviews: dict[bytes, Review] | None
+    """The `reviews`, likewise; None: `packed_reviews` has them."""
 
     # What is known of how it is stored, so that most of it need not be worked out again
     packed_lots: bytes
@@ -132,14 +130,20 @@ class Account:
     """Of the first lot, while there are only packed ones; below, likewise of the last."""
     last_expires_at: int
     last_earned_at: int
+    last_grant_id: str
+    """Empty: not known."""
     filed: dict[str, tuple[int, int]]
     """The causes remembered since it was stored last: stem -> its time in ms and its place in its bucket."""
     first_placed: tuple[str, int]
     """A `first_order` and what is stored for it."""
     registered_placed: tuple[int, int]
     """A `registered_at` and what is stored for it."""
+    packed_days: bytes
+    """As they are stored (`day_records`); empty while there are `days`: to be made."""
+    packed_reviews: bytes
+    """Likewise (`review_records`)."""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **given: Any) -> None:  # noqa: PLR0915 - one for each field
         """An empty account, but for the fields that are given by their names.
 
         Written out, because the one that `dataclass` makes is interpreted even where this is compiled.
@@ -160,8 +164,7 @@ class Account:
         self.orders = {}
         self.waiting = {}
         self.keys = {}
-        self.daily = {}
-        self.streaks = []
+        self.days = None
         self.surveys = []
         self.warned = {}
         self.segments = ()
@@ -183,15 +186,18 @@ class Account:
         self.asked = {}
         self.redemptions = {}
         self.reward_counts = {}
-        self.reviews = {}
+        self.unpacked_reviews = None
         self.packed_lots = b""
         self.lots_packed = 0
         self.first_expires_at = 0
         self.last_expires_at = 0
         self.last_earned_at = 0
+        self.last_grant_id = ""
         self.filed = {}
         self.first_placed = ("", 0)
         self.registered_placed = (0, 0)
+        self.packed_days = b""
+        self.packed_reviews = b""
         for name, value in given.items():
             setattr(self, name, value)
 
@@ -212,6 +218,46 @@ class Account:
     def lots(self, lots: list[Lot]) -> None:
         self.unpacked_lots, self.lots_packed = lots, 0
 
+    @property
+    def daily(self) -> dict[int, dict[str, int]]:
+        """Local day -> counter name (`review`, `share`, `game:<id>`, `points`) -> count against its daily limit."""
+        return self._days_to_change().daily
+
+    @daily.setter
+    def daily(self, daily: dict[int, dict[str, int]]) -> None:
+        self._days_to_change().daily = daily
+
+    @property
+    def streaks(self) -> list[tuple[int, int]]:
+        """Runs of check-in days: first day and length, in order, never touching each other."""
+        return self._days_to_change().streaks
+
+    @streaks.setter
+    def streaks(self, streaks: list[tuple[int, int]]) -> None:
+        self._days_to_change().streaks = streaks
+
+    def _days_to_change(self) -> Days:
+        days = self.days
+        if days is None:
+            days = self.days = day_records.unpack(self.packed_days)
+        self.packed_days = b""
+        return days
+
+    @property
+    def reviews(self) -> dict[bytes, Review]:
+        """Those that were granted points and not removed, by their business key (`reviews`)."""
+        reviews = self.unpacked_reviews
+        if reviews is None:
+            from loyalty_stream.domain import review_records  # noqa: PLC0415 - it is made of accounts
+
+            reviews = self.unpacked_reviews = review_records.unpack(self, self.packed_reviews)
+        self.packed_reviews = b""
+        return reviews
+
+    @reviews.setter
+    def reviews(self, reviews: dict[bytes, Review]) -> None:
+        self.unpacked_reviews, self.packed_reviews = reviews, b""
+
     def __eq__(self, other: object) -> bool:
         """Whether both are the same account, however far its orders are packed."""
         if not isinstance(other, Account):
@@ -223,13 +269,20 @@ class Account:
     __hash__ = None  # type: ignore[assignment]  # as of every struct that can change
 
 
+_UNPACKED: Final = {
+    "unpacked_lots": ("lots",),
+    "days": ("daily", "streaks"),
+    "unpacked_reviews": ("reviews",),
+}
 ACCOUNT_FIELDS: Final = tuple(
     [
-        each.name if each.name != "unpacked_lots" else "lots"
+        name
         for each in fields(Account)
         if each.name != "__hash__"  # which is one where this is compiled
+        for name in _UNPACKED.get(each.name, (each.name,))
     ]
 )
+"""What an account holds, whether packed or not, and what is known of how it is stored."""
 
 
 def imbalance(account: Account) -> int:

@@ -1,18 +1,20 @@
-"""What an account is made of: lots, holds, orders and what else it keeps of what happened.
+"""What an account is made of: lots, holds, and what else it keeps of what happened; of orders see `order_parts`.
 
 The structs are array-like, so that what is stored of them holds no field names. New fields go to the end, with a
 default. Only `evolve` may change one.
 """
+
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from loyalty_stream.domain.notes import Purpose
 
-NEVER = 1 << 53
+NEVER: Final = 1 << 53
 """The `expires_at` of points that never expire: later than every instant, and exact in JSON."""
 
-KEY_BUCKET_MS = 4 * 28 * 24 * 3600 * 1000
+KEY_BUCKET_MS: Final = 4 * 28 * 24 * 3600 * 1000
 """What is remembered is filed by sixteen weeks of its event's time, and forgotten by the bucket.
 
 Longer buckets cost what is kept beyond the retention, shorter ones their heads: half of the accounts of a
@@ -86,38 +88,6 @@ class Spent(_Packable, array_like=True, gc=False):
     """As it is stored, likewise."""
 
 
-class Line(Struct, array_like=True, gc=False):
-    """A line of an order: its goods net of discount and points, and how much of that was refunded."""
-
-    line_id: str
-    net: int
-    refunded: int = 0
-
-
-class Earned(Struct, array_like=True, gc=False):
-    """What an order was granted, kept to take it back: B is the net of the lines in `scope`, G is `points`.
-
-    With `exact` (numerator, denominator), what stays after refunds of R is `exact * (B - R) / B`, rounded; with
-    `steps` it is the award of the last step that B - R reaches; with neither it stays while the order stands.
-    """
-
-    grant_id: str
-    kind: str
-    """`purchase`, `threshold`, `first_purchase`, or `campaign:<id>`."""
-    points: int
-    revoked: int = 0
-    exact: tuple[int, int] | None = None
-    rounding: str = ""
-    steps: tuple[tuple[int, int], ...] = ()
-    """Minimum amount of the base and the points from there on, by rising minimum."""
-    scope: tuple[int, ...] = ()
-    """The positions of the lines that it counts; empty: all."""
-    gross: int = 0
-    """B, where it is not the net of the lines: goods before discounts and points, in minor units."""
-    earned_at: int = 0
-    """When it was granted, where that is not when its order was paid (the bonus of the first purchase passes on)."""
-
-
 class Counted(Struct, array_like=True, gc=False):
     """What an order counts for in a campaign that accumulates spend, and what it was given, to take it back.
 
@@ -139,34 +109,6 @@ class Counted(Struct, array_like=True, gc=False):
     """A reward's id."""
     order_id: str = ""
     """The order's own id, where awards were given: another order's refund can take them back."""
-
-
-class Order(Struct, array_like=True, gc=False):
-    """A paid order, as far as what may come after it needs it. Amounts are in minor units."""
-
-    stem: str
-    """What the ids of the events of its order-paid begin with: anybody can look the order up by it."""
-    paid_at: int
-    lines: list[Line]
-    earned: list[Earned] = []
-    spent: list[Spent] = []
-    completed: bool = False
-    cancelled: bool = False
-    first: bool = False
-    """It carries the first-purchase bonus, whatever that is worth."""
-    campaigns: list[Counted] = []
-    key: bytes = b""
-    """The business key of its id, set when it is added."""
-
-    @property
-    def net_amount(self) -> int:
-        """Its goods net of discount and of points, as paid."""
-        return sum([line.net for line in self.lines])
-
-    @property
-    def left_amount(self) -> int:
-        """What of `net_amount` was not refunded."""
-        return sum([line.net - line.refunded for line in self.lines])
 
 
 class Review(_Packable, array_like=True, gc=False):

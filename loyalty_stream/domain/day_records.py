@@ -31,26 +31,44 @@ _GAMES: Final = "game:"
 _LONG: Final = 255
 
 
-def pack(daily: dict[int, dict[str, int]], streaks: list[tuple[int, int]]) -> bytes:
-    """Day -> name of a counter -> count, and of each run its first day and its length.
+class Days:
+    """Local day -> counter name -> count, and runs of days, first day and length, in order."""
 
-    A day or a number of more than 64 bits is an OverflowError.
-    """
+    __slots__ = ("daily", "streaks")
+
+    def __init__(self, daily: dict[int, dict[str, int]], streaks: list[tuple[int, int]]) -> None:
+        self.daily = daily
+        self.streaks = streaks
+
+    def __reduce__(self) -> tuple[object, ...]:  # compiled, it could not be copied otherwise
+        return Days, (self.daily, self.streaks)
+
+
+def pack(days: Days) -> bytes:
+    """All of it; a day or a number of more than 64 bits is an OverflowError."""
+    daily, streaks = days.daily, days.streaks
+    if not daily and not streaks:
+        return b""
     found: list[int] = []
-    runs = sorted(streaks)
-    at = before = 0
+    counted = sorted(daily) if len(daily) > 1 else [day for day in daily]  # noqa: C416 - compiled, half of list()
+    runs = sorted(streaks) if len(streaks) > 1 else streaks
+    at = before = place = 0
     game = ""
-    for day in sorted({*daily, *[first for first, _ in runs]}):
+    while at < len(counted) or place < len(runs):
+        day = counted[at] if at < len(counted) else runs[place][0]
+        if place < len(runs) and runs[place][0] < day:
+            day = runs[place][0]
         _add_day(found, day - before)
         before = day
-        counters = daily.get(day)
-        if counters is not None:
-            game = _add_counters(found, counters, game)
-        while at < len(runs) and runs[at][0] == day:
-            length = runs[at][1]
-            if counters is not None or length != 1:
-                _add_count(found, _RUN, length)
+        is_counted = at < len(counted) and counted[at] == day
+        if is_counted:
+            game = _add_counters(found, daily[day], game)
             at += 1
+        while place < len(runs) and runs[place][0] == day:
+            length = runs[place][1]
+            if is_counted or length != 1:
+                _add_count(found, _RUN, length)
+            place += 1
     return bytes(found)
 
 
@@ -71,7 +89,7 @@ def _add_counters(found: list[int], counters: dict[str, int], game: str) -> str:
     return game
 
 
-def unpack(packed: bytes) -> tuple[dict[int, dict[str, int]], list[tuple[int, int]]]:
+def unpack(packed: bytes) -> Days:
     """The counters and the runs again; LookupError or ValueError for bytes that are none."""
     daily: dict[int, dict[str, int]] = {}
     streaks: list[tuple[int, int]] = []
@@ -98,7 +116,7 @@ def unpack(packed: bytes) -> tuple[dict[int, dict[str, int]], list[tuple[int, in
                 if code == _GAME:
                     name = game = f"{_GAMES}{name}"
                 counters[name] = count
-    return daily, streaks
+    return Days(daily, streaks)
 
 
 def _add_day(found: list[int], step: int) -> None:

@@ -5,7 +5,6 @@ a grant whose cause is not there is written out: `lot_reader` tells the layout. 
 """
 
 from binascii import a2b_base64
-from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import force_setattr
@@ -31,14 +30,12 @@ from loyalty_stream.domain.lot_reader import (
     Reader,
 )
 
-_NUMBERS: Final = {".0": 0, ".1": 1 << 2, ".2": 2 << 2}
-"""What follows the stem in most ids, and its bits in the flags."""
-_NUMBERED: Final = 3 << 2
-_EXPIRIES: Final[dict[tuple[int, int, int], tuple[int, bytes]]] = {}
-"""What `_expiry` said lately: many grants of a quarter of an hour share it."""
-_MOST_EXPIRIES: Final = 1 << 12
+_NUMBERED: Final = 3
+"""The number of the grant's event that the flags do not hold, nor any higher."""
+_ZERO: Final = ord("0")
+_BYTE: Final = tuple([bytes((value,)) for value in range(256)])
+_GROUP: Final = bytes((GROUP,))
 _STEM: Final = 12
-_STANDARD: Final = str.maketrans("-_", "+/")
 _MOST_BYTE: Final = 255
 _MOST_PLACE: Final = 254
 """255 says in the records of orders that there is none."""
@@ -79,6 +76,7 @@ def pack_lots(account: Account) -> bytes:
         last = lots[-1]
         account.first_expires_at = lots[0].expires_at
         account.last_expires_at, account.last_earned_at = last.expires_at, last.earned_at
+        account.last_grant_id = last.grant_id
     account.unpacked_lots, account.lots_packed = None, 0
     return account.packed_lots
 
@@ -99,14 +97,18 @@ def append(
         records = _head_of(bucket)
     else:
         last_expires_at, last_earned_at = account.last_expires_at, account.last_earned_at
-        if last_expires_at > expires_at or (last_expires_at == expires_at and last_earned_at >= earned_at):
+        if last_expires_at > expires_at:
             return False
+        if last_expires_at == expires_at and last_earned_at >= earned_at:
+            last = account.last_grant_id  # of points of one event it tells, where it is known
+            if not last or last_earned_at > earned_at or last >= grant_id:
+                return False
         if bucket != last_earned_at // KEY_BUCKET_MS:
             records += _head_of(bucket)
     account.packed_lots = records + _record(
         account, grant_id, points, earned_at, expires_at, 0, pending, available_at
     )
-    account.last_expires_at, account.last_earned_at = expires_at, earned_at
+    account.last_expires_at, account.last_earned_at, account.last_grant_id = expires_at, earned_at, grant_id
     return True
 
 
@@ -120,6 +122,7 @@ def take_packed(account: Account, records: bytes) -> None:
     while reader.next():
         pass
     account.last_expires_at, account.last_earned_at = reader.expires_at, reader.earned_at
+    account.last_grant_id = ""  # most accounts will not need it
 
 
 def dates(account: Account) -> list[Dates]:
@@ -230,14 +233,15 @@ def place_of_stem(account: Account, bucket: int, stem: str) -> int:
     return -1 if causes is None or not 0 <= bucket <= _MOST_BYTE else _place_in(causes, account.prefix, stem)
 
 
-@lru_cache(maxsize=1 << 10)
 def _place_in(causes: bytes, prefix: str, stem: str) -> int:
-    """Kept, because an order, its grants and their lots ask for the same cause, one after the other."""
     if not prefix or len(stem) != _STEM or not stem.startswith(prefix):
         return -1
+    text = stem[identity.PREFIX :]
     try:
-        key = a2b_base64(stem[identity.PREFIX :].translate(_STANDARD))
+        key = a2b_base64(text.replace("-", "+").replace("_", "/"))
     except ValueError:
+        return -1
+    if identity.text_of(key) != text:  # what is no digest can be read as one, leaving out this and that
         return -1
     at = causes.rfind(key)  # mostly the last one
     while at >= 0:
@@ -275,58 +279,58 @@ def place_of_time(account: Account, at: int) -> int:
 
 
 def _head_of(bucket: int) -> bytes:
-    return bytes((GROUP, bucket)) if 0 <= bucket <= _MOST_BYTE else b""  # then its records are written out
+    return _GROUP + _BYTE[bucket] if 0 <= bucket <= _MOST_BYTE else b""  # then its records are written out
 
 
 def _record(
     account: Account, grant_id: str, points: int, earned_at: int, expires_at: int,
     held: int, pending: int, available_at: int,
 ) -> bytes:  # fmt: skip
-    flags = _NUMBERS.get(grant_id[_STEM:], _NUMBERED)
-    odd = number = 0
     place = -1
-    if flags != _NUMBERED or (number := _number_of(grant_id)) > 0:
+    number = _number_of(grant_id)
+    if number >= 0:
         place = place_of_cause(account, grant_id[:_STEM], earned_at)
     ms = earned_at % 1000
-    if not account.midnight:
-        account.midnight = _midnight(earned_at // QUARTER_MS, expires_at)
     earned = earned_at // QUARTER_MS
-    told = _EXPIRIES.get((account.midnight, earned, expires_at))
-    if told is None:
-        if len(_EXPIRIES) >= _MOST_EXPIRIES:
-            _EXPIRIES.clear()
-        told = _EXPIRIES[account.midnight, earned, expires_at] = _expiry(account.midnight, earned, expires_at)
-    code, date = told
-    flags |= code
-    if place >= 0 and not (ms or number or held or pending or available_at) and 0 <= points < 1 << 16:
-        if points < 1 << 8:
-            return bytes((flags, place, points)) + date
-        return bytes((flags | 1, place, points >> 8, points & 255)) + date
-    if place < 0:
-        flags &= ~_NUMBERED
+    if not account.midnight:
+        account.midnight = _midnight(earned, expires_at)
+    flags, date = _expiry(account.midnight, earned, expires_at)
+    if place >= 0:
+        flags |= min(number, _NUMBERED) << 2
+        if number < _NUMBERED and not (ms or held or pending or available_at) and 0 <= points < 1 << 16:
+            if points < 1 << 8:
+                return (flags << 16 | place << 8 | points).to_bytes(3, "big") + date
+            return ((flags | 1) << 24 | place << 16 | points).to_bytes(4, "big") + date
+        odd = 0
+        body = _BYTE[place] if number < _NUMBERED else _BYTE[place] + _BYTE[number]
+        if ms:
+            odd = MS
+            body = body + ms.to_bytes(2, "big")
+    else:
         odd = WRITTEN_OUT
         named = grant_id.encode()
         body = len(named).to_bytes(2, "big") + named + earned_at.to_bytes(8, "big", signed=True)
-    else:
-        body = bytes((place, number)) if number else bytes((place,))
-        if ms:
-            odd = MS
-            body += ms.to_bytes(2, "big")
     width = 0 if 0 <= points < 1 << 8 else 1 if 0 <= points < 1 << 16 else 2 if 0 <= points < 1 << 24 else 3
-    body += points.to_bytes(POINTS_WIDTHS[width], "big", signed=width == 3) + date
+    body = body + points.to_bytes(POINTS_WIDTHS[width], "big", signed=width == 3) + date
     if held or pending or available_at:
         odd |= MORE
-        body += _more(held, pending, available_at)
-    return bytes((flags | width | ODD, odd)) + body if odd else bytes((flags | width,)) + body
+        body = body + _more(held, pending, available_at)
+    return _BYTE[flags | width | ODD] + _BYTE[odd] + body if odd else _BYTE[flags | width] + body
 
 
 def _number_of(grant_id: str) -> int:
-    """The number of the grant's event, where it is from 3 to 255 and follows the stem as it should; else 0."""
+    """The number of the grant's event, where it is up to 255 and follows the stem as it should; else -1."""
+    size = len(grant_id) - _STEM
+    if not 2 <= size <= 4 or grant_id[_STEM] != ".":
+        return -1
+    first = ord(grant_id[_STEM + 1]) - _ZERO
+    if size == 2:  # mostly
+        return first if 0 <= first <= 9 else -1
     text = grant_id[_STEM + 1 :]
-    if grant_id[_STEM : _STEM + 1] != "." or len(text) > 3 or not (text.isdecimal() and text.isascii()):
-        return 0
+    if first == 0 or not (text.isdecimal() and text.isascii()):
+        return -1
     number = int(text)
-    return number if number <= _MOST_BYTE and text == str(number) else 0
+    return number if number <= _MOST_BYTE else -1
 
 
 def _midnight(earned: int, expires_at: int) -> int:
@@ -353,7 +357,7 @@ def _expiry(midnight: int, earned: int, expires_at: int) -> tuple[int, bytes]:
         days = (quarter - midnight) // DAY - (earned - midnight) // DAY
         if days in (366, 367):
             return (EXPIRY_MIDNIGHT + days - 366) << 4, b""
-    return 0, after.to_bytes(1, "big")
+    return 0, _BYTE[after]
 
 
 def _more(held: int, pending: int, available_at: int) -> bytes:
@@ -366,5 +370,5 @@ def _more(held: int, pending: int, available_at: int) -> bytes:
             continue
         code = 1 if 0 <= amount < 1 << 16 else 2 if 0 <= amount < 1 << 32 else 3
         codes |= code << shift
-        parts += amount.to_bytes(MORE_WIDTHS[code], "big", signed=code == 3)
-    return codes.to_bytes(1, "big") + parts
+        parts = parts + amount.to_bytes(MORE_WIDTHS[code], "big", signed=code == 3)
+    return _BYTE[codes] + parts

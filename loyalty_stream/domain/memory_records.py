@@ -17,26 +17,43 @@ _BYTE: Final = tuple([bytes((value,)) for value in range(256)])
 def pack(account: Account) -> bytes:
     """All of it."""
     causes, keys, packed = account.causes, account.keys, account.orders
-    buckets = sorted(causes)
-    for others in (keys, packed):
-        for bucket in others:
-            if bucket not in causes:  # never, but of accounts of the first format
-                buckets = sorted({*causes, *keys, *packed})
-                break
     parts: list[bytes] = []
-    before = 0
-    for bucket in buckets:
+    others = before = 0
+    for bucket in _in_order([bucket for bucket in causes]):  # noqa: C416 - compiled, half of list()
+        causes_of, keys_of, packed_of = causes[bucket], keys.get(bucket), packed.get(bucket)
         step = bucket - before
         before = bucket
-        causes_of, keys_of, packed_of = (
-            causes.get(bucket, b""),
-            keys.get(bucket, b""),
-            packed.get(bucket, b""),
-        )
-        numbers = _number(step << 1 if step >= 0 else ~(step << 1))
-        numbers += _number(len(causes_of) // ENTRY_BYTES) + _number(len(keys_of) // KEY_BYTES)
-        parts += (numbers + _number(len(packed_of)), causes_of, keys_of, packed_of)
+        if keys_of is None:
+            keys_of = b""
+        else:
+            others += 1
+        if packed_of is None:
+            packed_of = b""
+        else:
+            others += 1
+        parts += (
+            _number(step << 1 if step >= 0 else ~(step << 1)),
+            _number(len(causes_of) // ENTRY_BYTES),
+            _number(len(keys_of) // KEY_BYTES),
+            _number(len(packed_of)),
+            causes_of, keys_of, packed_of,
+        )  # fmt: skip
+    if others != len(keys) + len(
+        packed
+    ):  # some are of a bucket without causes: of accounts of the first format
+        return pack(Account(causes=dict.fromkeys([*keys, *packed], b"") | causes, keys=keys, orders=packed))
     return b"".join(parts)
+
+
+def _in_order(buckets: list[int]) -> list[int]:
+    """Mostly they are."""
+    if len(buckets) > 1:
+        before = buckets[0]
+        for bucket in buckets:
+            if bucket < before:
+                return sorted(buckets)
+            before = bucket
+    return buckets
 
 
 def unpack(account: Account, packed: bytes) -> None:

@@ -16,12 +16,12 @@ rest    length in three bytes, and an `Order` with what did not fit
 spent   length in two bytes, and `lot_records`
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from loyalty_stream.domain import identity, lot_records, term_records
-from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Earned, Line, Order, Term
+from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Counted, Earned, Line, Order, Term
 from loyalty_stream.domain.rounding import rounded
 from loyalty_stream.domain.rules import Rounding
 from loyalty_stream.domain.scope import net_in
@@ -43,7 +43,7 @@ _KIND_NAMES: Final = ("purchase", "threshold", "first_purchase")
 _KINDS: Final = {name: code for code, name in enumerate(_KIND_NAMES)}
 _ROUNDINGS: Final[tuple[Rounding, ...]] = ("floor", "half_up", "ceil")
 _ROUNDING_CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(_ROUNDINGS)}
-_SUFFIXES: Final = {f".{number}": number for number in range(16)}
+_ZERO: Final = ord("0")
 _FIXED: Final = term_records.FIXED
 _MOST_TERMS: Final = 256
 _MOST_GRANTS: Final = 255
@@ -52,7 +52,39 @@ _LINE_IDS: Final = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
 _BYTE: Final = tuple([bytes((value,)) for value in range(256)])
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(Order).decode
+_StoredEarned: Any = msgspec.defstruct(
+    "StoredEarned",
+    [
+        ("grant_id", str),
+        ("kind", str),
+        ("points", int),
+        ("revoked", int, 0),
+        ("exact", tuple[int, int] | None, None),
+        ("rounding", str, ""),
+        ("steps", tuple[tuple[int, int], ...], ()),
+        ("scope", tuple[int, ...], ()),
+        ("gross", int, 0),
+        ("earned_at", int, 0),
+    ],
+    array_like=True,
+)
+_StoredOrder: Any = msgspec.defstruct(
+    "StoredOrder",
+    [
+        ("stem", str),
+        ("paid_at", int),
+        ("lines", list[tuple[str, int, int]]),
+        ("earned", list[_StoredEarned], []),
+        ("spent", list[Any], []),
+        ("completed", bool, False),
+        ("cancelled", bool, False),
+        ("first", bool, False),
+        ("campaigns", list[Counted], []),
+    ],
+    array_like=True,
+)
+"""The rest of an order: the fields of `Order` in their order, of which the record itself has some."""
+_decode: Final = msgspec.msgpack.Decoder(_StoredOrder).decode
 
 
 def pack(account: Account, order: Order) -> bytes:
@@ -67,11 +99,11 @@ def pack(account: Account, order: Order) -> bytes:
     if terms is not None:
         granted = len(terms)
         flags |= min(granted, _MANY) << 4
-        head += terms if granted < _MANY else _BYTE[granted] + terms
+        head = head + terms if granted < _MANY else head + _BYTE[granted] + terms
     ms = order.paid_at % 1000
     if ms and place >= 0:
         flags |= _MS
-        head += ms.to_bytes(2, "big")
+        head = head + ms.to_bytes(2, "big")
     state = _COMPLETED if order.completed else 0
     if order.cancelled:
         state |= _CANCELLED
@@ -93,18 +125,21 @@ def pack(account: Account, order: Order) -> bytes:
 def _pack_lines(lines: list[Line]) -> tuple[int, bytes, int]:
     """The flags and the bytes that stand for the lines, and their net; -1 and two zeros where they have to be kept."""
     count = len(lines)
+    if count == 1:  # mostly
+        line = lines[0]
+        net = line.net
+        if not line.refunded and 0 <= net < 1 << 16 and line.line_id == "1":
+            return 1, net.to_bytes(2, "big"), net
     most = total = 0
     for place, line in enumerate(lines):
         net = line.net
-        if line.refunded or net < 0 or line.line_id != (_LINE_IDS[place] if place < 9 else str(place + 1)):
+        if line.refunded or net < 0 or line.line_id != _line_id(place):
             return -1, b"\0\0", sum([each.net for each in lines])
         most = max(most, net)
         total += net
     if count >= 1 << 16 or most >= 1 << 48:
         return -1, b"\0\0", total
     code = 0 if most < 1 << 16 else 1 if most < 1 << 24 else 2 if most < 1 << 32 else 3
-    if count == 1 and code == 0:
-        return 1, most.to_bytes(2, "big"), total
     width = _WIDTHS[code]
     nets = b"".join([line.net.to_bytes(width, "big") for line in lines])
     if 0 < count <= _FEW:
@@ -112,22 +147,39 @@ def _pack_lines(lines: list[Line]) -> tuple[int, bytes, int]:
     return code << 2, count.to_bytes(2, "big") + nets, total
 
 
+def _line_id(place: int) -> str:
+    return _LINE_IDS[place] if place < len(_LINE_IDS) else str(place + 1)
+
+
 def _pack_rest(order: Order, *, named: bool, lines: bool, earned: bool) -> bytes:
     """The order without what its record holds: of its cause, its lines and its grants, what is told to be kept."""
-    rest = msgspec.structs.replace(
-        order,
-        stem=order.stem if named else "",
-        paid_at=order.paid_at if named else 0,
-        lines=order.lines if lines else [],
-        earned=order.earned if earned else [],
-        spent=[],
-        completed=False,
-        cancelled=False,
-        first=False,
-        key=b"",
-    )
+    rest = [
+        order.stem if named else "",
+        order.paid_at if named else 0,
+        [line.values() for line in order.lines] if lines else [],
+        [each.values() for each in order.earned] if earned else [],
+        [], False, False, False,
+        order.campaigns,
+        b"",
+    ]  # fmt: skip
     encoded = _encode(rest)
     return len(encoded).to_bytes(3, "big") + encoded
+
+
+def _rest_of(stored: Any) -> Order:
+    return Order(
+        stored.stem,
+        stored.paid_at,
+        [Line(*line) for line in stored.lines],
+        [
+            Earned(
+                each.grant_id, each.kind, each.points, each.revoked, each.exact, each.rounding, each.steps,
+                each.scope, each.gross, each.earned_at,
+            )
+            for each in stored.earned
+        ],
+        campaigns=stored.campaigns,
+    )  # fmt: skip
 
 
 def place_of(blob: bytes, key: bytes) -> int:
@@ -183,7 +235,7 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
         at += 2
     width = _WIDTHS[flags >> 2 & 3]
     lines = [
-        Line(str(line + 1), int.from_bytes(blob[at + line * width : at + (line + 1) * width], "big"))
+        Line(_line_id(line), int.from_bytes(blob[at + line * width : at + (line + 1) * width], "big"))
         for line in range(count)
     ]
     at += count * width
@@ -209,7 +261,7 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
     if state & _REST:
         length = int.from_bytes(blob[at : at + 3], "big")
         at += 3 + length
-        order = _decode(blob[at - length : at])
+        order = _rest_of(_decode(blob[at - length : at]))
         if place != _NO_CAUSE:
             order.stem, order.paid_at = stem, paid_at
         if count:
@@ -244,7 +296,7 @@ def _terms(account: Account, order: Order, net: int) -> bytes | None:
         number = _number_of_term(account, term)
         if number < 0:
             return None
-        numbers += _BYTE[number]
+        numbers = numbers + _BYTE[number] if numbers else _BYTE[number]
     return numbers
 
 
@@ -298,9 +350,13 @@ def _number(grant_id: str, stem: str) -> int:
     """Which of the events of the order's cause granted it; -1: its id does not tell."""
     if not grant_id.startswith(stem):
         return -1
+    size = len(stem)
+    if len(grant_id) == size + 2 and grant_id[size] == ".":
+        digit = ord(grant_id[size + 1]) - _ZERO
+        return digit if 0 <= digit <= 9 else -1
     suffix = grant_id[len(stem) :]
-    number = _SUFFIXES.get(suffix, -1)
-    if number < 0 and suffix[:1] == "." and suffix[1:].isdecimal():
+    number = -1
+    if suffix[:1] == "." and suffix[1:].isdecimal():
         number = int(suffix[1:])
         if suffix != f".{number}":
             return -1

@@ -51,6 +51,7 @@ def count(account: Account) -> int:
 def add(account: Account, order_id: str, order: Order) -> None:
     """Remember a new order."""
     order.key = identity.order_key(order_id)
+    order.is_new = True
     account.unpacked[order.key] = order
 
 
@@ -61,15 +62,18 @@ def save(account: Account, order: Order) -> None:
 
 def pack(account: Account) -> None:
     """Pack what was added or changed, as for storing it; nothing else changes by it."""
+    packed = account.orders
     for key, order in account.unpacked.items():
         bucket = order.paid_at // KEY_BUCKET_MS
         record = order_records.pack(account, order)
-        blob = account.orders.get(bucket, b"")
-        at = order_records.place_of(blob, key)
-        if at < 0:
-            account.orders[bucket] = blob + record
+        blob = packed.get(bucket)
+        if blob is None:
+            packed[bucket] = record
+        elif order.is_new or (at := order_records.place_of(blob, key)) < 0:
+            packed[bucket] = blob + record
         else:
-            account.orders[bucket] = blob[:at] + record + blob[at + order_records.size_at(blob, at) :]
+            packed[bucket] = blob[:at] + record + blob[at + order_records.size_at(blob, at) :]
+        order.is_new = False
     account.unpacked = {}
 
 
@@ -96,7 +100,8 @@ def earned_of(order: Order, grant_id: str) -> Earned | None:
 _HOW_IT_IS_PACKED = frozenset(
     (
         "orders", "terms", "midnight", "unpacked", "packed_lots", "lots_packed", "first_expires_at",
-        "last_expires_at", "last_earned_at", "filed", "first_placed", "registered_placed",
+        "last_expires_at", "last_earned_at", "last_grant_id", "filed", "first_placed",
+        "registered_placed", "packed_days", "packed_reviews",
     )
 )  # fmt: skip
 _WHAT_IT_IS = [name for name in ACCOUNT_FIELDS if name not in _HOW_IT_IS_PACKED]

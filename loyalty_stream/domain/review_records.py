@@ -38,7 +38,7 @@ def pack(account: Account, reviews: dict[bytes, Review]) -> bytes:
             packed = _record(account, bucket, key, review)
             force_setattr(review, "packed", packed)
         if packed[0] != _OTHER and bucket != group:
-            parts.append(bytes((_GROUP, bucket)))
+            parts.append((_GROUP << 8 | bucket).to_bytes(2, "big"))
             group = bucket
         parts.append(packed)
     return b"".join(parts)
@@ -92,7 +92,8 @@ def _record(account: Account, bucket: int, key: bytes, review: Review) -> bytes:
             if cause >= 0:
                 ms = earned_at % 1000
                 if points < 256 and ms == 0:
-                    return bytes((place, cause, points))
-                return bytes((_WIDE, place, cause, points >> 8, points & 255, ms >> 8, ms & 255))
+                    return (place << 16 | cause << 8 | points).to_bytes(3, "big")
+                wide = (_WIDE << 16 | place << 8 | cause) << 32 | points << 16 | ms
+                return wide.to_bytes(_WIDE_BYTES, "big")
     record = lot_records.record_of_grant(account, grant_id, points, earned_at)
     return b"".join((bytes((_OTHER,)), key, len(record).to_bytes(3, "big"), record))

@@ -27,6 +27,8 @@ _MOST_BYTES: Final = 10
 """Of a number: 64 bits and some."""
 _KNOWN: Final[dict[bytes, tuple[Term, ...]]] = {}
 """What was unpacked lately: most accounts have one of a few lists of terms."""
+_RECORDS: Final[dict[Term, bytes]] = {}
+"""What was packed lately, likewise."""
 _MOST_KNOWN: Final = 1 << 12
 
 
@@ -60,6 +62,15 @@ def unpack(packed: bytes) -> tuple[Term, ...]:
 
 def pack(term: Term) -> bytes:
     """The record of one term that `fits`."""
+    record = _RECORDS.get(term)
+    if record is None:
+        if len(_RECORDS) >= _MOST_KNOWN:
+            _RECORDS.clear()
+        record = _RECORDS[term] = _record(term)
+    return record
+
+
+def _record(term: Term) -> bytes:
     number, kind, rounding, first = term[:4]
     second = term[4] if len(term) > 4 else ()
     scope = term[5] if len(term) > 5 else ()

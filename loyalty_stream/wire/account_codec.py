@@ -44,13 +44,13 @@ _TOLD_ANEW: Final = (
     "available", "pending", "held", "debt", "granted", "redeemed", "expired", "revoked", "restored",
     "registered_at", "first_order", "lots", "holds", "causes", "keys", "orders", "unpacked", "prefix", "terms",
     "midnight", "daily", "streaks", "reviews", "packed_lots", "lots_packed", "first_expires_at",
-    "last_expires_at", "last_earned_at", "filed", "first_placed", "registered_placed",
+    "last_expires_at", "last_earned_at", "last_grant_id", "filed", "first_placed", "registered_placed",
+    "packed_days", "packed_reviews",
 )  # fmt: skip
 """The fields that `encode` writes first, in its own way. All others follow as they are: first those that most
 accounts have, then the rest in its order, whose empty end is left out."""
 _COMMON: Final = ("tier_spend", "tier_points", "surveys")
 _AS_THEY_ARE: Final = _COMMON + tuple([name for name in ACCOUNT_FIELDS if name not in _TOLD_ANEW + _COMMON])
-_common_of: Final = attrgetter(*_COMMON)
 _RARE: Final = _AS_THEY_ARE[len(_COMMON) :]
 _rare_of: Final = attrgetter(*_RARE)
 _TYPES: Final[Mapping[str, Any]] = {
@@ -65,6 +65,7 @@ _TYPES: Final[Mapping[str, Any]] = {
 }
 """Of the fields that follow as they are, those that hold others; a compiled `Account` does not tell what they hold."""
 _EMPTY: Final = Account()
+_NO_HOLDS: Final[dict[str, msgspec.Raw]] = {}
 _NO_RARE: Final = _rare_of(_EMPTY)
 
 _StoredHold: Any = msgspec.defstruct(
@@ -117,9 +118,9 @@ def encode(account: Account) -> bytes:
     if account.unpacked:
         orders.pack(account)
     lots = lot_records.pack_lots(account)
-    holds = (
-        {name: _stored_hold(account, hold) for name, hold in account.holds.items()} if account.holds else {}
-    )
+    holds = _NO_HOLDS
+    if account.holds:
+        holds = {name: _stored_hold(account, hold) for name, hold in account.holds.items()}
     stored: Stored = [
         _sums(account),
         _registered_at(account),
@@ -130,14 +131,16 @@ def encode(account: Account) -> bytes:
         account.prefix,
         account.terms,
         account.midnight,
-        day_records.pack(account.daily, account.streaks),
-        review_records.pack(account, account.reviews) if account.reviews else b"",
+        _days(account),
+        _reviews(account),
+        account.tier_spend,
+        account.tier_points,
+        account.surveys,
     ]
-    stored += _common_of(account)
     if _has_more(account):
         stored += _rare_of(account)
     if account.filed:
-        account.filed = {}
+        account.filed.clear()
     return _HEAD + _encode(_without_empty_end(stored))
 
 
@@ -152,7 +155,10 @@ def _has_more(account: Account) -> bool:
 
 
 def decode(value: bytes) -> Account:
-    """Read an account of this format or an older one; UnreadableAccountError for anything else."""
+    """Read an account of this format or an older one; UnreadableAccountError for anything else.
+
+    Orders, days and reviews stay packed, until something asks for them.
+    """
     try:
         return _account(_decode(value[2:] if value[:2] == _HEAD else _upcast(value)))
     except UnreadableAccountError:
@@ -178,10 +184,7 @@ def _account(stored: Any) -> Account:
     lot_records.take_packed(account, stored.lots)
     for name, hold in stored.holds.items():
         account.holds[name] = _hold(account, hold)
-    if stored.days:
-        account.daily, account.streaks = day_records.unpack(stored.days)
-    if stored.reviews:
-        account.reviews = review_records.unpack(account, stored.reviews)
+    account.packed_days, account.packed_reviews = stored.days, stored.reviews
     return account
 
 
@@ -190,11 +193,17 @@ def _account(stored: Any) -> Account:
 
 def _sums(account: Account) -> list[int]:
     """Those that are rarely 0 first. `granted` is what the others add up to, so it is told by how far it is off."""
+    off = imbalance(account)
+    if not (account.expired or account.revoked or account.restored or account.held or account.pending
+            or account.debt or off):  # fmt: skip
+        if account.redeemed:
+            return [account.available, account.redeemed]
+        return [account.available] if account.available else []
     sums = [
         account.available, account.redeemed, account.expired, account.revoked, account.restored, account.held,
-        account.pending, account.debt, imbalance(account),
+        account.pending, account.debt, off,
     ]  # fmt: skip
-    while sums and not sums[-1]:
+    while not sums[-1]:
         sums.pop()
     return sums
 
@@ -258,6 +267,20 @@ def _take_first_order(account: Account, stored: int | str) -> None:
     elif stored:
         account.first_order = lot_records.stem_of(account, stored >> 8, stored & 255)
         account.first_placed = (account.first_order, stored)
+
+
+def _days(account: Account) -> bytes:
+    packed = account.packed_days
+    if not packed and account.days is not None:
+        packed = account.packed_days = day_records.pack(account.days)
+    return packed
+
+
+def _reviews(account: Account) -> bytes:
+    packed = account.packed_reviews
+    if not packed and account.unpacked_reviews:
+        packed = account.packed_reviews = review_records.pack(account, account.unpacked_reviews)
+    return packed
 
 
 def _stored_hold(account: Account, hold: Hold) -> msgspec.Raw:

@@ -27,7 +27,7 @@ def upcast(fields: list[object]) -> list[object]:
         found[_REGISTERED_AT] = str(registered_at)
     found[_TERMS] = b"".join([_term(term) for term in cast("list[list[Any]]", found[_TERMS])])
     daily, streaks = cast("list[Any]", found[_DAILY]), cast("list[int]", found[_STREAKS])
-    found[_DAILY] = day_records.pack(_daily(daily), _streaks(streaks))
+    found[_DAILY] = day_records.pack(day_records.Days(_daily(daily), _streaks(streaks)))
     account = _remembered(cast("list[Any]", found[_REMEMBERED]), cast("str", found[_PREFIX]))
     reviews = cast("list[bytes]", found[_REVIEWS])
     found[_REVIEWS] = review_records.pack(account, _reviews(account, *reviews)) if reviews else b""

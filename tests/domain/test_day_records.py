@@ -6,9 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_stream.domain import day_records
+from loyalty_stream.domain.day_records import Days, pack, unpack
 
 TODAY = 20_468
+
+
+def read_back(daily, streaks):
+    days = unpack(pack(Days(daily, streaks)))
+    return days.daily, days.streaks
+
+
 DAYS = st.integers(TODAY, TODAY + 400) | st.integers(-(2**40), 2**40)
 NUMBERS = st.integers(0, 20) | st.sampled_from([13, 14, 255, 65_535, 65_536]) | st.integers(-(2**62), 2**62)
 NAMES = st.sampled_from(
@@ -20,15 +27,16 @@ STREAKS = st.dictionaries(DAYS, NUMBERS, max_size=6).map(lambda runs: sorted(run
 
 @given(DAILY, STREAKS)
 def test_any_days_are_read_back_the_same(daily, streaks):
-    assert day_records.unpack(day_records.pack(daily, streaks)) == (daily, streaks)
+    assert read_back(daily, streaks) == (daily, streaks)
 
 
 @given(st.binary(max_size=40))
 def test_bytes_are_days_or_are_refused(packed):
     with suppress(LookupError, ValueError):
-        daily, streaks = day_records.unpack(packed)
+        days = unpack(packed)
+        daily, streaks = days.daily, days.streaks
         if len(dict(streaks)) == len(streaks):  # two runs cannot begin on one day
-            assert day_records.unpack(day_records.pack(daily, streaks)) == (daily, sorted(streaks))
+            assert read_back(daily, streaks) == (daily, sorted(streaks))
 
 
 @pytest.mark.parametrize(
@@ -43,13 +51,13 @@ def test_bytes_are_days_or_are_refused(packed):
     ],
 )
 def test_days_take_a_few_bytes(daily, streaks, size):
-    packed = day_records.pack(daily, streaks)
+    packed = pack(Days(daily, streaks))
     assert len(packed) == size
-    assert day_records.unpack(packed) == (daily, streaks)
+    assert read_back(daily, streaks) == (daily, streaks)
 
 
 def test_runs_out_of_order_are_put_in_order():
-    assert day_records.unpack(day_records.pack({}, [(TODAY, 1), (TODAY - 5, 2)]))[1] == [
+    assert read_back({}, [(TODAY, 1), (TODAY - 5, 2)])[1] == [
         (TODAY - 5, 2),
         (TODAY, 1),
     ]
@@ -60,4 +68,4 @@ def test_runs_out_of_order_are_put_in_order():
 )
 def test_days_that_end_early_are_refused(packed):
     with pytest.raises((LookupError, ValueError)):
-        day_records.unpack(packed)
+        unpack(packed)

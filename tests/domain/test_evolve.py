@@ -4,6 +4,7 @@ from given import SOURCE, moment, ms
 
 from loyalty_stream.domain import identity
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Hold, Line, Lot, Order, Waiting
+from loyalty_stream.domain.day_records import Days
 from loyalty_stream.domain.events import (
     AccountNoted,
     Balance,
@@ -91,7 +92,7 @@ LOT = Lot("g", 100, AT, EXPIRES_MS)
                 "available": 105,
                 "granted": 105,
                 "unpacked_lots": [LOT, Lot("g2", 5, AT, EXPIRES_MS)],
-                "daily": {20468: {"points": 105}},
+                "days": Days({20468: {"points": 105}}, []),
             },
         ),
         (
@@ -205,11 +206,11 @@ def test_what_points_do(events, changed):
         (TierNote(spend_amount=900), {"tier_spend": 900}),
         (ReferralNote("c-2", 50), {"referral_told": True}),
         (SurveyNote("nps", "r"), {"surveys": ["nps"]}),
-        (CheckInNote(20468), {"streaks": [(20468, 1)]}),
+        (CheckInNote(20468), {"days": Days({}, [(20468, 1)])}),
         (
             ReviewNote("r", "tea", 20468),
             {
-                "daily": {20468: {"review": 1}},
+                "days": Days({20468: {"review": 1}}, []),
                 "keys": {AT // KEY_BUCKET_MS: identity.business_key("review", "r")},
             },
         ),
@@ -225,14 +226,14 @@ def test_what_points_do(events, changed):
         (
             ShareNote("s", 20468),
             {
-                "daily": {20468: {"share": 1}},
+                "days": Days({20468: {"share": 1}}, []),
                 "keys": {AT // KEY_BUCKET_MS: identity.business_key("share", "s")},
             },
         ),
         (
             GameNote("spin", "p", 20468),
             {
-                "daily": {20468: {"game:spin": 1}},
+                "days": Days({20468: {"game:spin": 1}}, []),
                 "keys": {AT // KEY_BUCKET_MS: identity.business_key("game", "spin", "p")},
             },
         ),
@@ -288,8 +289,7 @@ def test_what_is_forgotten():
         | kept("new", Order("b", before, [Line("1", 1)])),
         keys={699: b"keykey", 700: b"keykey"},
         causes={699: b"keykeysec", 700: b"keykeysec"},
-        daily={19599: {"share": 1}, 19600: {"share": 1}},
-        streaks=[(19590, 9), (19599, 1)],
+        days=Days({19599: {"share": 1}, 19600: {"share": 1}}, [(19590, 9), (19599, 1)]),
         surveys=["nps"],
         warned={before - 1: ["P7D"], before: ["P7D"]},
     )
@@ -302,8 +302,7 @@ def test_what_is_forgotten():
         unpacked=kept("new", Order("b", before, [Line("1", 1)])),
         keys={700: b"keykey"},
         causes={700: b"keykeysec"},
-        daily={19600: {"share": 1}},
-        streaks=[(19599, 1)],
+        days=Days({19600: {"share": 1}}, [(19599, 1)]),
         surveys=["nps"],
         warned={before: ["P7D"]},
     )

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from loyalty_stream.domain import limits
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.calendar import local_day
+from loyalty_stream.domain.day_records import Days
 from loyalty_stream.domain.events import AccountNoted, PointGranted
 from loyalty_stream.domain.rules import CheckInRule, Rules, StreakBonus
 
@@ -37,7 +38,7 @@ def grants(events):
     ("used", "limit", "reached"), [(0, 3, False), (2, 3, False), (3, 3, True), (4, 3, True), (9, 0, False)]
 )
 def test_a_counter_is_reached_at_its_limit_and_never_without_one(used, limit, reached):
-    account = Account(daily={7: {"review": used, "share": 5}})
+    account = Account(days=Days({7: {"review": used, "share": 5}}, []))
     assert limits.reached(account, 7, "review", limit) is reached
     assert limits.counted(account, 7, "review") == used
     assert limits.counted(account, 8, "review") == 0
@@ -56,7 +57,7 @@ def test_a_counter_is_reached_at_its_limit_and_never_without_one(used, limit, re
     ],
 )
 def test_points_are_cut_to_what_is_left(used, limit, points, allowed):
-    account = Account(daily={7: {"points": used}})
+    account = Account(days=Days({7: {"points": used}}, []))
     assert limits.allowed_points(account, limited(limit), 7, points) == allowed
 
 

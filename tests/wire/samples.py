@@ -24,6 +24,7 @@ from loyalty_stream.domain.account import (
     Spent,
     Waiting,
 )
+from loyalty_stream.domain.day_records import Days
 from loyalty_stream.domain.events import (
     EVENT_TYPE,
     AccountNoted,
@@ -252,8 +253,10 @@ def account() -> Account:
         },
         waiting={"stem": Waiting("h-2", AT_MS + 3, "{}", "o-2")},
         keys={BUCKET: b"review" + b"share."},
-        daily={20468: {"review": 2, "points": 30}, 20470: {"game:spin": 1, "other": 2}},
-        streaks=[(20460, 3), (20466, 1)],
+        days=Days(
+            {20468: {"review": 2, "points": 30}, 20470: {"game:spin": 1, "other": 2}},
+            [(20460, 3), (20466, 1)],
+        ),
         surveys=["nps-2026"],
         warned={AT_MS + 1: ["P30D", "P7D"]},
         segments=("vip", "tea"),
@@ -272,7 +275,10 @@ def account() -> Account:
         asked={"request": Asked("stock:tea-cup", ForRedemption("d-1", "tea-cup", 1, "goods"))},
         redemptions={"d-1": Redeemed("tea-cup", 1, AT_MS, "issued", request_id="request")},
         reward_counts={"tea-cup": 1},
-        reviews={b"review": Review(f"{STEM}.0", 10, AT_MS), b"absent": Review(f"{STEM}.1", 10, AT_MS)},
+        unpacked_reviews={
+            b"review": Review(f"{STEM}.0", 10, AT_MS),
+            b"absent": Review(f"{STEM}.1", 10, AT_MS),
+        },
     )
     for order_id, order in ORDERS.items():
         orders.add(stored, order_id, deepcopy(order))
