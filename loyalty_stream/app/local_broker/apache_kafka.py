@@ -132,7 +132,7 @@ class ApacheKafka(LocalBroker):
     def _format(self, java: list[str], properties: Path) -> None:
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         ran = subprocess.run(  # noqa: S603 - a list of our own making, no shell
-            [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)],
+            [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)],
             capture_output=True,
             text=True,
             timeout=_FORMATS_WITHIN_S,
