@@ -101,6 +101,7 @@ def test_a_real_kafka_starts_whatever_its_cluster_id_begins_with(
         assert broker.bootstrap_servers
 
 
+@pytest.mark.kafka
 def test_auto_chooses_a_real_kafka_where_it_can_be_had(kafka_at_hand: None) -> None:
     broker = choose_local_broker()
     assert (broker.kind, broker.transactions) == ("apache-kafka", True)
