@@ -19,6 +19,7 @@ from loyalty_stream.domain.account_parts import (
     Participation,
     Redeemed,
     Review,
+    ReviewAward,
     Spent,
     Term,
     Waiting,
@@ -41,6 +42,7 @@ __all__ = [
     "Participation",
     "Redeemed",
     "Review",
+    "ReviewAward",
     "Spent",
     "Term",
     "Waiting",
@@ -143,6 +145,10 @@ class Account:
     packed_reviews: bytes
     """Likewise (`review_records`)."""
 
+    # Fields that came later
+    review_awards: dict[bytes, list[ReviewAward]]
+    """What campaigns gave for reviews that are not removed, by the review's business key (`campaign_refunds`)."""
+
     def __init__(self, **given: Any) -> None:  # noqa: PLR0915 - one for each field
         """An empty account, but for the fields that are given by their names.
 
@@ -198,6 +204,7 @@ class Account:
         self.registered_placed = (0, 0)
         self.packed_days = b""
         self.packed_reviews = b""
+        self.review_awards = {}
         for name, value in given.items():
             setattr(self, name, value)
 

@@ -121,6 +121,24 @@ class Review(_Packable, array_like=True, gc=False):
     """As it is stored (`lot_records`)."""
 
 
+class ReviewAward(Struct, array_like=True, gc=False):
+    """What a campaign gave for a review, to take it back when the review is removed."""
+
+    campaign_id: str
+    at: int
+    """When, in ms."""
+    points: int = 0
+    """Granted; 0: none, or not until the budget's owner has answered."""
+    grant_id: str = ""
+    request_id: str = ""
+    """By which the campaign's budget was asked; empty: it has none."""
+    entries: int = 0
+    stem: str = ""
+    """What the ids of the entries begin with."""
+    gift: str = ""
+    """A reward's id."""
+
+
 class Waiting(Struct, array_like=True, gc=False):
     """An event of an order that came too early, as its JSON text.
 

@@ -19,11 +19,13 @@ def award_event(
     sku: str | None = None,
     segments: tuple[str, ...] | None = None,
     registered_at: int | None = None,
+    review_id: str | None = None,
 ) -> None:
     """Award what is live for an event that is no order and counts for the first time.
 
-    `segments` and `registered_at` are those that the event itself tells of the customer. The daily limits of
-    rules do not limit campaigns, and an event that earned nothing by the rules still counts.
+    `segments` and `registered_at` are those that the event itself tells of the customer; `review_id` names the
+    review, whose removal takes its awards back. The daily limits of rules do not limit campaigns, and an event that
+    earned nothing by the rules still counts.
     """
     if trigger not in rules.book.by_trigger:
         return
@@ -31,7 +33,7 @@ def award_event(
         journal.account, rules, trigger, journal.at, sku=sku, segments=segments, registered_at=registered_at
     )
     for match in matches:
-        _give(journal, rules, match, None)
+        _give(journal, rules, match, None, review_id)
 
 
 def award_order(journal: Journal, rules: Rules, choice: Choice, order_id: str) -> None:
@@ -43,7 +45,9 @@ def award_order(journal: Journal, rules: Rules, choice: Choice, order_id: str) -
             _multiply(journal, rules, match, order_id)
 
 
-def _give(journal: Journal, rules: Rules, match: Match, order_id: str | None) -> None:
+def _give(
+    journal: Journal, rules: Rules, match: Match, order_id: str | None, review_id: str | None = None
+) -> None:
     campaign = match.campaign
     award = campaign.award
     accumulated = campaign.accumulate and order_id is not None
@@ -61,6 +65,7 @@ def _give(journal: Journal, rules: Rules, match: Match, order_id: str | None) ->
             accumulated=accumulated,
             minimum_amount=campaign.minimum_amount if kept else 0,
             scope=match.scope if kept else (),
+            review_id=review_id,
         ),
     )
     if award.draw_entries:
@@ -76,9 +81,11 @@ def _give(journal: Journal, rules: Rules, match: Match, order_id: str | None) ->
             steps=steps,
             scope=match.scope or None,
         )
-        campaign_budget.grant(journal, rules, campaign, [made], order_id)
+        campaign_budget.grant(journal, rules, campaign, [made], order_id, review_id)
     elif award.gift:
-        rewards.give(journal, rules, award.gift, match.awards, campaign.id)
+        rewards.give(
+            journal, rules, award.gift, match.awards, campaign.id, order_id=order_id, review_id=review_id
+        )
 
 
 def _multiply(journal: Journal, rules: Rules, match: Match, order_id: str) -> None:

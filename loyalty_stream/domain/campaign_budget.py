@@ -17,7 +17,12 @@ CUT = "campaign, cut by its budget"
 
 
 def grant(
-    journal: Journal, rules: Rules, campaign: Campaign, made: Sequence[CampaignGrant], order_id: str | None
+    journal: Journal,
+    rules: Rules,
+    campaign: Campaign,
+    made: Sequence[CampaignGrant],
+    order_id: str | None,
+    review_id: str | None = None,
 ) -> None:
     """Grant what an award gives: at once without a budget, else ask for all of it together, and wait."""
     if campaign.budget_points:
@@ -27,7 +32,7 @@ def grant(
             sum([each.points for each in made]),
             limit=campaign.budget_points,
             partial=True,
-            purpose=ForCampaign(campaign.id, campaign.version, tuple(made), order_id),
+            purpose=ForCampaign(campaign.id, campaign.version, tuple(made), order_id, review_id),
         )
         return
     for each in made:

@@ -1,13 +1,15 @@
-"""What a refund takes back of campaigns: awards that the spend that is left no longer reaches (DOMAIN.md, Campaigns).
+"""What is taken back of campaigns: awards that the spend no longer reaches, or of a removed review (DOMAIN.md).
 
 Points of a single order's campaign shrink with the order (`refunds`), as their grants say. It must not know how
 much was refunded, nor from which lots points are taken.
 """
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
-from loyalty_stream.domain import calendar, draws, fold_campaigns, orders, revoking
-from loyalty_stream.domain.account import Counted, Order
+from loyalty_stream.domain import calendar, draws, fold_campaigns, orders, revoking, rewards
+from loyalty_stream.domain.account import Counted, Order, ReviewAward
 from loyalty_stream.domain.events import Revoked
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.notes import AwardWithdrawnNote
@@ -25,6 +27,7 @@ class _Held(Struct, frozen=True):
     awards: int
     points: int
     entries: int
+    gift: str
     grant_id: str = ""
     """Of its points; empty: none were granted, or not yet."""
     granted: int = 0
@@ -79,21 +82,71 @@ def settle(journal: Journal, rules: Rules, order_id: str, campaign_id: str) -> N
         _revoke(journal, rules, _held(order, each), 0)
 
 
+def take_back_of_review(
+    journal: Journal, rules: Rules, review_id: str, awards: Sequence[ReviewAward]
+) -> None:
+    """What campaigns gave for a review that is removed; as of an order, a gift and entries that are closed stay."""
+    account = journal.account
+    for award in awards:
+        gift = rewards.waited_for(account, award.campaign_id, review_id=review_id) if award.gift else None
+        if award.entries or award.gift:
+            entered = award.entries and draws.is_open(rules.book, award.campaign_id, journal.now)
+            if not entered and gift is None:
+                continue
+        note = AwardWithdrawnNote(
+            award.campaign_id,
+            None,
+            1,
+            award.entries,
+            _entry_ids(award.stem, award.campaign_id, 0, award.entries),
+            review_id,
+        )
+        journal.remember("award-withdrawn", note)
+        if award.points:
+            revoke_of_review(journal, rules, award.campaign_id, award.grant_id, award.points, award.at)
+        if gift is not None:
+            rewards.withdraw(journal, rules, gift)
+
+
+def revoke_of_review(
+    journal: Journal, rules: Rules, campaign_id: str, grant_id: str, points: int, at: int
+) -> None:
+    """Take back what a campaign granted at `at` (ms) for a review that is removed."""
+    revoking.revoke(
+        journal,
+        rules,
+        reason="review_removed",
+        revokes=[Revoked(grant_id, points, calendar.to_datetime(at), campaign_id)],
+        own={grant_id},
+        campaign_id=campaign_id,
+    )
+
+
 def _withdraw(journal: Journal, rules: Rules, held: _Held, awards: int) -> None:
     """Take awards back. A gift stays once it is given, and so do entries once their draw is closed, and count."""
-    if not held.points and not (held.entries and draws.is_open(rules.book, held.campaign_id, journal.now)):
+    gift = (
+        rewards.waited_for(journal.account, held.campaign_id, order_id=held.order_id) if held.gift else None
+    )
+    entered = held.entries and draws.is_open(rules.book, held.campaign_id, journal.now)
+    if not held.points and not entered and gift is None:
         return
-    entries = range((held.awards - awards) * held.entries + 1, held.awards * held.entries + 1)
+    stays = held.awards - awards
     note = AwardWithdrawnNote(
         held.campaign_id,
         held.order_id,
         awards,
         held.entries,
-        tuple([draws.entry_id(held.stem, held.campaign_id, number) for number in entries]),
+        _entry_ids(held.stem, held.campaign_id, stays * held.entries, held.awards * held.entries),
     )
     journal.remember("award-withdrawn", note)
     _revoke(journal, rules, held, awards)
+    if gift is not None:
+        rewards.withdraw(journal, rules, gift, stays)
     journal.close()  # where no points were granted yet: the next look at the awards must know of it
+
+
+def _entry_ids(stem: str, campaign_id: str, after: int, last: int) -> tuple[str, ...]:
+    return tuple([draws.entry_id(stem, campaign_id, number) for number in range(after + 1, last + 1)])
 
 
 def _revoke(journal: Journal, rules: Rules, held: _Held, awards: int) -> None:
@@ -126,11 +179,19 @@ def _held(order: Order, each: Counted) -> _Held:
                 each.awards,
                 each.points,
                 each.entries,
+                each.gift,
                 earned.grant_id,
                 earned.points,
                 earned.revoked,
                 earned.earned_at or order.paid_at,
             )
     return _Held(
-        each.order_id, order.stem, each.campaign_id, each.minimum, each.awards, each.points, each.entries
+        each.order_id,
+        order.stem,
+        each.campaign_id,
+        each.minimum,
+        each.awards,
+        each.points,
+        each.entries,
+        each.gift,
     )

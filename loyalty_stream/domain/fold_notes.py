@@ -91,7 +91,9 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
                 count(account, note.day, "review", 1)
         case ReviewRemovedNote():
             remember(account, identity.business_key("review-removed", note.review_id), at)
-            account.reviews.pop(identity.business_key("review", note.review_id), None)
+            key = identity.business_key("review", note.review_id)
+            account.reviews.pop(key, None)
+            account.review_awards.pop(key, None)
         case ShareNote():
             remember(account, identity.business_key("share", note.share_id), at)
             if note.earned:
@@ -126,7 +128,7 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
         case ForgottenNote():
             _forget(account, note)
         case AwardNote():
-            fold_campaigns.awarded(account, note)
+            fold_campaigns.awarded(account, note, stem, at)
         case AwardWithdrawnNote():
             fold_campaigns.withdrawn(account, note)
         case CampaignStartedNote():
@@ -253,6 +255,8 @@ def _forget(account: Account, note: ForgottenNote) -> None:
         if hold.due_at >= before or hold.state == "open"
     }
     account.reviews = {key: each for key, each in account.reviews.items() if each.earned_at >= before}
+    if account.review_awards:
+        fold_campaigns.forget_before(account, before)
     fold_rewards.forget_before(account, before)
     account.daily = {day: counters for day, counters in account.daily.items() if day >= note.before_day}
     # A run that ends on the day before may still be joined by that day, so it stays.

@@ -47,6 +47,8 @@ def granted(account: Account, data: PointGranted, at: int) -> None:
     if type(note) is ReviewNote and isinstance(note, ReviewNote) and data.campaign_id is None:
         key = identity.business_key("review", note.review_id)
         account.reviews[key] = Review(grant_id, points, at)
+    elif note is not None and order_id is None and data.campaign_id is not None:
+        fold_campaigns.granted(account, note, grant_id, points)
     _was_active(account, data.all_expire_at, at)
     day, command_id = data.day, data.command_id
     if day is not None:

@@ -5,6 +5,7 @@ It must not know what a reward costs or who may have it.
 
 from typing import assert_never
 
+from loyalty_stream.domain import fold_campaigns
 from loyalty_stream.domain.account import Account, Asked, Redeemed, Spent
 from loyalty_stream.domain.events import RewardIssued
 from loyalty_stream.domain.notes import (
@@ -36,7 +37,8 @@ def asked(account: Account, note: AskNote, at: int) -> None:
             if not free:
                 _count(account, purpose.reward_id, purpose.quantity)
         case ForCampaign():  # the award is counted already
-            pass
+            if purpose.review_id is not None:
+                fold_campaigns.budget_asked(account, purpose.campaign_id, purpose.review_id, note.request_id)
         case _:
             assert_never(purpose)
 

@@ -170,20 +170,24 @@ class AwardNote(Struct, frozen=True, gc=False, tag_field="kind", tag="award", om
     """The spend that an award takes, in minor units."""
     scope: tuple[int, ...] = ()
     """Positions of the order's lines that count; none: all."""
+    review_id: str | None = None
+    """The review that it is given for, which can be removed."""
 
 
 class AwardWithdrawnNote(
     Struct, frozen=True, gc=False, tag_field="kind", tag="award-withdrawn", omit_defaults=True
 ):
-    """Awards that came with an order are taken back: a refund took the spend below what they need."""
+    """Awards are taken back: a refund took the spend below what they need, or their review was removed."""
 
     campaign_id: str
-    order_id: str
+    order_id: str | None
+    """The order that they came with; null: they came with a review."""
     awards: int
     entries: int = 0
     """Of one award."""
     entry_ids: tuple[str, ...] = ()
     """The entries to the campaign's draw that take part no longer."""
+    review_id: str | None = None
 
 
 class ErasedNote(Struct, frozen=True, gc=False, tag_field="kind", tag="erased", omit_defaults=True):
@@ -222,7 +226,7 @@ class ForRedemption(Struct, frozen=True, gc=False, tag_field="for", tag="redempt
     reward: Literal["goods", "coupon"]
 
 
-class ForGift(Struct, frozen=True, gc=False, tag_field="for", tag="gift"):
+class ForGift(Struct, frozen=True, gc=False, tag_field="for", tag="gift", omit_defaults=True):
     """Stock for a reward that is free: a campaign's gift or a draw's prize."""
 
     redemption_id: str
@@ -230,6 +234,10 @@ class ForGift(Struct, frozen=True, gc=False, tag_field="for", tag="gift"):
     quantity: int
     reward: Literal["goods", "coupon"]
     campaign_id: str
+    order_id: str | None = None
+    """The order or"""
+    review_id: str | None = None
+    """the review that it is given for: once that is undone, the gift is no longer waited for."""
 
 
 class CampaignGrant(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -250,6 +258,7 @@ class ForCampaign(Struct, frozen=True, gc=False, tag_field="for", tag="campaign"
     version: int
     grants: tuple[CampaignGrant, ...]
     order_id: str | None = None
+    review_id: str | None = None
 
 
 Purpose: TypeAlias = ForRedemption | ForGift | ForCampaign

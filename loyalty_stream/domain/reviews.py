@@ -1,9 +1,10 @@
 """Points for reviews: once per review id, once per order and SKU, so many a day ([earning.review]).
 
-A removal takes them back, whichever of the two arrives first.
+A removal takes them back, and what campaigns gave for it, whichever of the two arrives first.
 """
 
-from loyalty_stream.domain import calendar, campaign_awards, identity, limits, revoking
+from loyalty_stream.domain import calendar, campaign_awards, campaign_refunds, identity, limits, revoking
+from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import Revoked
 from loyalty_stream.domain.facts import ReviewPublished, ReviewPublishedData, ReviewRemoved
 from loyalty_stream.domain.journal import Journal
@@ -36,7 +37,7 @@ def decide_review_published(journal: Journal, fact: ReviewPublished, rules: Rule
         earned=limits.allowed_points(account, rules, day, points) > 0,
     )
     journal.remember("review", note)
-    if identity.remembers(account.keys, identity.business_key("review-removed", data.review_id)):
+    if is_removed(account, data.review_id):
         return
     limits.grant_within(
         journal,
@@ -46,17 +47,19 @@ def decide_review_published(journal: Journal, fact: ReviewPublished, rules: Rule
         reason="review with photo" if data.has_photo else "review",
         day=day,
     )
-    campaign_awards.award_event(journal, rules, "review", sku=data.sku)
+    campaign_awards.award_event(journal, rules, "review", sku=data.sku, review_id=data.review_id)
 
 
 def decide_review_removed(journal: Journal, fact: ReviewRemoved, rules: Rules) -> None:
     """Take back what the review was granted, once; of a review not seen yet, remember that it is removed."""
     review_id = fact.data.review_id
     account = journal.account
-    if identity.remembers(account.keys, identity.business_key("review-removed", review_id)):
+    if is_removed(account, review_id):
         journal.remember("key", KeyNote())
         return
-    granted = account.reviews.get(identity.business_key("review", review_id))
+    key = identity.business_key("review", review_id)
+    granted = account.reviews.get(key)
+    awards = account.review_awards.get(key)
     journal.remember("review-removed", ReviewRemovedNote(review_id))
     if granted is not None:
         revoking.revoke(
@@ -68,6 +71,13 @@ def decide_review_removed(journal: Journal, fact: ReviewRemoved, rules: Rules) -
             ],
             own={granted.grant_id},
         )
+    if awards is not None:
+        campaign_refunds.take_back_of_review(journal, rules, review_id, awards)
+
+
+def is_removed(account: Account, review_id: str) -> bool:
+    """Whether the review was removed, before or after it arrived."""
+    return identity.remembers(account.keys, identity.business_key("review-removed", review_id))
 
 
 def _points(data: ReviewPublishedData, rules: Rules) -> int:

@@ -6,6 +6,7 @@ It must not know how much stock is left, which only its owner does (`allocations
 from typing import Final, Literal, TypeAlias
 
 from loyalty_stream.domain import allocations, coupons, fold_rewards, grants, lots, restoring, tiers
+from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import (
     CommandRejected,
     PointHeld,
@@ -67,11 +68,20 @@ def decide_redeem_reward(journal: Journal, fact: RedeemReward, rules: Rules) -> 
         _issue(journal, rules, data.redemption_id, reward.id, data.quantity, reward.kind)
 
 
-def give(journal: Journal, rules: Rules, reward_id: str, quantity: int, campaign_id: str) -> None:
+def give(
+    journal: Journal,
+    rules: Rules,
+    reward_id: str,
+    quantity: int,
+    campaign_id: str,
+    *,
+    order_id: str | None = None,
+    review_id: str | None = None,
+) -> None:
     """Give a reward free, as a campaign's gift or a draw's prize; without stock left nothing comes of it.
 
     Neither the reward's window and tiers nor its limit per customer are asked for: the campaign has its own. The
-    redemption is named by the event that tells of it first.
+    redemption is named by the event that tells of it first; `order_id` or `review_id` by what it is given for.
     """
     reward = rules.rewards.get(reward_id)
     if reward is None:  # the programme has dropped it since the campaign was published
@@ -85,10 +95,45 @@ def give(journal: Journal, rules: Rules, reward_id: str, quantity: int, campaign
             quantity,
             limit=reward.stock,
             partial=False,
-            purpose=ForGift(redemption_id, reward_id, quantity, reward.kind, campaign_id),
+            purpose=ForGift(
+                redemption_id, reward_id, quantity, reward.kind, campaign_id, order_id, review_id
+            ),
         )
     else:
         _issue(journal, rules, redemption_id, reward_id, quantity, reward.kind, campaign_id)
+
+
+def waited_for(
+    account: Account, campaign_id: str, *, order_id: str | None = None, review_id: str | None = None
+) -> ForGift | None:
+    """The campaign's gift for this order or review, while its stock's owner has not answered."""
+    for asked in account.asked.values():
+        gift = asked.purpose
+        if (
+            isinstance(gift, ForGift)
+            and gift.campaign_id == campaign_id
+            and (gift.order_id, gift.review_id) == (order_id, review_id)
+        ):
+            return gift
+    return None
+
+
+def withdraw(journal: Journal, rules: Rules, gift: ForGift, stays: int = 0) -> None:
+    """A gift that is waited for is not given: what its stock's owner gives goes back. `stays` of it are asked anew."""
+    request_id = journal.account.redemptions[gift.redemption_id].request_id
+    journal.remember("redemption-cancelled", RedemptionCancelledNote(gift.redemption_id))
+    allocations.give_back(journal, request_id, allocations.stock_of(gift.reward_id))
+    if stays:
+        give(
+            journal,
+            rules,
+            gift.reward_id,
+            stays,
+            gift.campaign_id,
+            order_id=gift.order_id,
+            review_id=gift.review_id,
+        )
+    journal.close()
 
 
 def decide_stock_answered(journal: Journal, purpose: ForRedemption, given: int, rules: Rules) -> None:

@@ -62,6 +62,7 @@ _TYPES: Final[Mapping[str, Any]] = {
     "asked": dict[str, shapes.Asked],
     "redemptions": dict[str, shapes.Redeemed],
     "reward_counts": dict[str, int],
+    "review_awards": dict[bytes, list[shapes.ReviewAward]],
 }
 """Of the fields that follow as they are, those that hold others; a compiled `Account` does not tell what they hold."""
 _EMPTY: Final = Account()
@@ -150,7 +151,7 @@ def _has_more(account: Account) -> bool:
         account.waiting or account.warned or account.segments or account.referred_by or account.campaigns
         or account.erased_at or account.referral_told or account.tier or account.tier_until
         or account.active_at or account.idle_until or account.asked or account.redemptions
-        or account.reward_counts
+        or account.reward_counts or account.review_awards
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from loyalty_stream.domain import fold_campaigns, orders
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import PointEvent, PointGranted, PointRevoked
-from loyalty_stream.domain.notes import AskNote
+from loyalty_stream.domain.notes import AskNote, ReturnNote
 from loyalty_stream.domain.rules import Award, Campaign, Draw, Prize, Rules
 from tests.domain.given import Customer, cancellation, order_paid, refund, share
 from tests.domain.given_campaigns import campaign, with_campaigns
@@ -23,6 +23,7 @@ AWARDS = [
     Award(multiplier=Fraction("1.3")),
     Award(draw_entries=2),
     Award(gift="off-10"),
+    Award(gift="tea-cup"),
 ]
 SKUS = ("tea-01", "tea-02", "milk")
 
@@ -89,10 +90,10 @@ class Shop:
                 order = orders.find(self.customer.account, f"o-{number}")
                 if order is not None and order.left_amount:
                     refunded = min(amount, order.left_amount)
-                    self.customer.when(refund(name, at, f"o-{number}", refunded))
+                    self._keep(self.customer.when(refund(name, at, f"o-{number}", refunded)))
             case ("cancel", number):
                 if orders.find(self.customer.account, f"o-{number}") is not None:
-                    self.customer.when(cancellation(name, at, f"o-{number}"))
+                    self._keep(self.customer.when(cancellation(name, at, f"o-{number}")))
             case ("share", _):
                 self._keep(self.customer.when(share(name, at)))
             case ("answer", given):
@@ -199,3 +200,37 @@ def test_no_campaign_gives_more_than_it_was_allowed(rules, steps):
                 revoked[each.campaign_id or ""] += each.points
     for campaign_id, points in granted.items():
         assert revoked[campaign_id] <= points
+
+
+@LAWS
+@given(any_campaigns(), STEPS)
+def test_no_gift_is_given_once_what_earned_it_is_undone(rules, steps):
+    """Of what is asked for and not given back, each piece is of an award that the customer has."""
+    shop = Shop(rules)
+    for step in steps:
+        shop.take(step)
+        account = shop.customer.account
+        for one in rules.campaigns:
+            if one.award.gift != "tea-cup":
+                continue
+            asked: dict[str, int] = {}
+            for event in shop.customer.events:
+                match event.data.note:
+                    case AskNote(request_id=request_id, quantity=quantity, purpose=purpose):
+                        if getattr(purpose, "reward_id", None) and purpose.campaign_id == one.id:
+                            asked[request_id] = quantity
+                    case ReturnNote(request_id=request_id):
+                        asked.pop(request_id, None)
+            known = account.campaigns.get(one.id)
+            assert sum(asked.values()) == (0 if known is None else known.awards)
+            waited_for = [each for request_id, each in asked.items() if request_id in account.asked]
+            if one.trigger == "purchase" and not one.accumulate and known is not None:
+                standing = [
+                    order
+                    for order in orders.each(account)
+                    for each in order.campaigns
+                    if each.campaign_id == one.id
+                    and each.awards
+                    and fold_campaigns.left_in(order, each.scope) < max(one.minimum_amount, 1)
+                ]
+                assert sum(waited_for) <= known.awards - len(standing)

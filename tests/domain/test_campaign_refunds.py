@@ -6,10 +6,11 @@ import pytest
 
 from loyalty_stream.domain import orders
 from loyalty_stream.domain.events import PointGranted, PointRevoked
-from loyalty_stream.domain.notes import AwardWithdrawnNote
+from loyalty_stream.domain.notes import AskNote, AwardWithdrawnNote, ReturnNote
 from loyalty_stream.domain.rules import Award, Draw
 from tests.domain.given import Customer, cancellation, order_paid, refund
 from tests.domain.given_campaigns import campaign, with_campaigns
+from tests.domain.given_rewards import MALL, answer, cancel
 
 IN = "2026-03-02 10:00"
 LATER = "2026-03-20 10:00"
@@ -198,3 +199,84 @@ def test_while_the_budget_has_not_answered_no_more_awards_go_than_the_spend_lost
     made = customer.when(cancellation("x-1", LATER, "o-2"))
     assert [(note.order_id, note.awards) for note in withdrawn(made)] == [("o-2", 2)]
     assert customer.account.campaigns["c"].awards == 4
+
+
+# -- gifts whose stock has not answered -----------------------------------------------------------------
+
+
+def asked_of(events):
+    """Each request for a gift: its id, how many, and the event that told of it."""
+    return [
+        (event.data.note.request_id, event.data.note.quantity, event)
+        for event in events
+        if isinstance(event.data.note, AskNote)
+    ]
+
+
+def returned(events):
+    return [event.data.note.request_id for event in events if isinstance(event.data.note, ReturnNote)]
+
+
+def issued(customer):
+    return [event.data.quantity for event in customer.events if event.type == "reward-issued"]
+
+
+def of_gifts(**more):
+    return with_campaigns(campaign("c", award=Award(gift="tea-cup"), minimum_amount=5000, **more), rules=MALL)
+
+
+@pytest.mark.parametrize("accumulate", [True, False])
+@pytest.mark.parametrize("undo", [cancellation("x-1", IN, "o-1"), refund("x-1", IN, "o-1", 1)])
+def test_a_gift_that_is_waited_for_goes_back_to_stock_with_its_order(accumulate, undo):
+    customer = Customer(of_gifts(accumulate=accumulate, per_customer_limit=1))
+    ((request_id, _, asking),) = asked_of(customer.when(order_paid("o-1", IN, 5000)))
+    made = customer.when(undo)
+    assert withdrawn(made) == [AwardWithdrawnNote("c", "o-1", 1)]
+    assert returned(made) == [request_id]
+    assert customer.account.campaigns["c"].awards == 0
+    assert customer.when(answer([asking], 1)) == []  # late: the owner has it back already, or will
+    assert issued(customer) == []
+    assert len(asked_of(customer.when(order_paid("o-2", IN, 5000)))) == 1  # the limit is free again
+
+
+def test_a_gift_that_was_given_stays_with_the_customer_and_counts():
+    customer = Customer(of_gifts(per_customer_limit=1))
+    ((_, _, asking),) = asked_of(customer.when(order_paid("o-1", IN, 5000)))
+    customer.when(answer([asking], 1))
+    made = customer.when(cancellation("x-1", IN, "o-1"))
+    assert (withdrawn(made), returned(made), issued(customer)) == ([], [], [1])
+    assert asked_of(customer.when(order_paid("o-2", IN, 5000))) == []
+
+
+def test_of_several_gifts_that_are_waited_for_those_that_stay_are_asked_for_anew():
+    customer = Customer(of_gifts(accumulate=True))
+    ((first, quantity, _),) = asked_of(customer.when(order_paid("o-1", IN, 15000)))
+    assert quantity == 3
+    made = customer.when(refund("r-1", IN, "o-1", 1))
+    assert returned(made) == [first]
+    ((second, quantity, asking),) = asked_of(made)
+    assert (quantity, customer.account.campaigns["c"].awards) == (2, 2)
+    made = customer.when(refund("r-2", IN, "o-1", 5000))
+    assert returned(made) == [second]
+    ((_, quantity, asking),) = asked_of(made)
+    customer.when(answer([asking], 1))
+    assert (quantity, issued(customer), customer.account.campaigns["c"].awards) == (1, [1], 1)
+
+
+def test_of_spend_over_the_window_the_latest_gift_goes_that_is_still_waited_for():
+    """The latest is given already: it stays, and the one before it, which is not, goes instead."""
+    customer = Customer(of_gifts(accumulate=True))
+    ((first, _, _),) = asked_of(customer.when(order_paid("o-1", IN, 5000)))
+    ((_, _, asking),) = asked_of(customer.when(order_paid("o-2", IN, 5000)))
+    customer.when(answer([asking], 1))
+    made = customer.when(refund("r-1", IN, "o-2", 5000))
+    assert returned(made) == [first]
+    assert (issued(customer), customer.account.campaigns["c"].awards) == ([1], 1)
+
+
+def test_a_withdrawn_gift_is_a_cancelled_redemption():
+    customer = Customer(of_gifts())
+    customer.when(order_paid("o-1", IN, 5000), cancellation("x-1", IN, "o-1"))
+    (redemption_id,) = customer.account.redemptions
+    (rejected,) = customer.when(cancel("x-2", IN, redemption_id))
+    assert rejected.data.code == "hold_closed"

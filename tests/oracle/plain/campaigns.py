@@ -68,7 +68,7 @@ class Campaigns:
             and (not each.include_skus or sku in each.include_skus)
         ]
         for match in self.chosen(matches):
-            self.award(book, match, None)
+            self.award(book, match, None, review_id=getattr(fact.data, "review_id", None))
 
     def purchase(self, book, order, earn, first):
         matches, counts = [], {}
@@ -188,10 +188,11 @@ class Campaigns:
             made.append({"points": extra["points"], "back": back, "told": told})
         self.give(book, award, made)
 
-    def award(self, book, match, order):
+    def award(self, book, match, order, review_id=None):
         campaign, count = match["campaign"], match["count"]
         kind = "window" if campaign.accumulate and order is not None else "order"
         award = {"campaign": campaign, "count": count, "order": order, "kind": kind}
+        award |= {"review_id": review_id, "lots": []}
         book.awards.append(award)
         if campaign.award.points:
             back, told = {}, {}
@@ -236,7 +237,7 @@ class Campaigns:
             told |= each["told"]
             rule = f"campaign:{campaign.id}"
             if award["order"] is None:
-                book.grant(points, rule, **told)
+                award["lots"].append(book.grant(points, rule, **told))
             else:
                 orders.grant_for(book, award["order"], points, rule, each["back"], **told)
 
@@ -248,6 +249,16 @@ class Campaigns:
         self.world.mall.undo(book, order)
         for campaign_id in order.get("counts", ()):
             self.undo_latest(book, campaign_id)
+
+    def undo_review(self, book, review_id):
+        """A removed review: its awards are gone, and what they granted."""
+        for award in book.awards:
+            if award.get("review_id") == review_id:
+                award["count"] = 0
+                lots = [lot for lot in award["lots"] if lot is not None]
+                if lots:
+                    points = sum(lot["granted"] for lot in lots)
+                    book.revoke(points, "review_removed", lots, campaign_id=award["campaign"].id)
 
     def undo_orders(self, book, order):
         for award in book.awards:

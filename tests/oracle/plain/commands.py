@@ -45,7 +45,7 @@ def granted(book, fact, _world):
         book.grant(fact.data.points, "grant-points")
 
 
-def review_removed(book, fact, _world):
+def review_removed(book, fact, world):
     """What the review was granted goes back; one that was never published earns nothing when it comes."""
     review_id = fact.data.review_id
     if not once(book, "removed", review_id):
@@ -53,6 +53,7 @@ def review_removed(book, fact, _world):
     for review in book.reviews:
         if review["review_id"] == review_id and review["lots"]:
             book.revoke(sum(lot["granted"] for lot in review["lots"]), "review_removed", review["lots"])
+    world.campaigns.undo_review(book, review_id)
 
 
 def erased(book, fact, world):
