@@ -12,11 +12,11 @@ import msgspec
 
 from loyalty_stream import __version__
 from loyalty_stream.app.campaign_topic import LiveRules
-from loyalty_stream.app.draw_owner import DrawOwner, refuse_seed
+from loyalty_stream.app.draw_owner import DrawOwner
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import allocation_book, calendar
 from loyalty_stream.domain.allocation_book import Given, Served
-from loyalty_stream.domain.announcements import DrawSeedRevealed
+from loyalty_stream.domain.announcements import Announcement, DrawSeedRevealed
 from loyalty_stream.domain.draw_book import Draw, Entrant
 from loyalty_stream.domain.events import SOURCE
 from loyalty_stream.domain.facts import AllocationAnswered, AllocationAnsweredData, Answer
@@ -132,7 +132,7 @@ class AllocationProcessor:
             case AllocationReturned():
                 self._take_back(event)
             case EntryMade():
-                self._draws.enter(event.data)
+                self._draws.enter(event)
             case EntryWithdrawn():
                 self._draws.withdraw(event.data)
             case EntrantErased():
@@ -161,12 +161,9 @@ class AllocationProcessor:
         said = wire.decode("campaigns", record.key, record.value, record.timestamp)
         if not isinstance(said, wire.Decoded):
             return
-        fact = said.fact
-        if isinstance(fact, DrawSeedRevealed):
-            if refuse_seed(fact, self._live_rules.current) is None:
-                self._draws.reveal(fact)
-        else:
-            self._live_rules.hear(fact)  # type: ignore[arg-type]  # the topic takes no other
+        fact: Announcement = said.fact  # type: ignore[assignment]  # the topic takes no other
+        if self._live_rules.hear(fact) and isinstance(fact, DrawSeedRevealed):
+            self._draws.reveal(fact)
 
     def refuse(self, topic: str, record: Record, error: str) -> None:
         place = Place(topic, self._context.partition, record.offset, record.timestamp)

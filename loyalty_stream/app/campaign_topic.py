@@ -8,6 +8,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
+from loyalty_stream.app.draw_owner import refuse_seed
 from loyalty_stream.domain import calendar
 from loyalty_stream.domain.announcements import (
     Announcement,
@@ -32,13 +33,39 @@ class LiveRules:
         self._told: list[Campaign | Withdrawal] = []
         self._current = rules
         self._behind = False
+        self._drawn: set[str] = set()
+        """Campaigns whose draw's seed is known: who chose an entry now would choose one that wins."""
+        self._taken: set[tuple[str, str]] = set()
+        """Source and id of publications that were taken over."""
 
-    def hear(self, fact: Announcement) -> None:
-        """Take over what is announced; what is wrong changes nothing."""
+    def hear(self, fact: Announcement) -> bool:
+        """Take over what is announced, and whether it is; what is wrong changes nothing.
+
+        Announcements of one campaign are heard in their order, the same for all. After the right seed no version
+        of the campaign counts: nobody may move the end of a draw whose winners can be worked out.
+        """
         said = read(fact, self._programme)
-        if isinstance(said, Campaign | Withdrawal):
-            self._told.append(said)
-            self._behind = True
+        if isinstance(said, DrawSeedRevealed):
+            if refuse_seed(said, self.current) is not None:
+                return False
+            self._drawn.add(said.data.campaign_id)
+            return True
+        if isinstance(said, tuple) or (isinstance(said, Campaign) and said.id in self._drawn):
+            return False
+        if isinstance(said, Campaign):
+            self._taken.add((fact.source, fact.id))
+        self._told.append(said)
+        self._behind = True
+        return True
+
+    def refuse(self, fact: Announcement, campaign: Campaign) -> Wrong | None:
+        """Why the campaign that `fact` publishes, which is right in itself, was not taken; None if it was."""
+        if campaign.id not in self._drawn or (fact.source, fact.id) in self._taken:
+            return None
+        return (
+            Reason.INVALID_CAMPAIGN,
+            "`$.data.id`: the seed of its draw was revealed, so the draw is over; publish another campaign",
+        )
 
     @property
     def current(self) -> Rules:

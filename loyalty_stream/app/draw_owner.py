@@ -13,8 +13,8 @@ from loyalty_stream.domain.draw_book import Draw, Entrant
 from loyalty_stream.domain.draw_winners import Entry, Ranked
 from loyalty_stream.domain.draws import Terms
 from loyalty_stream.domain.events import SOURCE
-from loyalty_stream.domain.facts import EntryWon, EntryWonData
-from loyalty_stream.domain.owner_requests import EntryData, ErasedData
+from loyalty_stream.domain.facts import EntryRefused, EntryRefusedData, EntryWon, EntryWonData
+from loyalty_stream.domain.owner_requests import EntryData, EntryMade, ErasedData
 from loyalty_stream.domain.rules import Rules
 from loyalty_stream.engine.table import Table
 
@@ -23,8 +23,8 @@ DRAW: Final = b"draw\n"
 SLICE_ENTRIES: Final = 3_000
 """At some 3 µs each, 10 ms: then the other partitions and the network get their turn."""
 
-Tell = Callable[[int, EntryWon], None]
-"""Tells a customer on this partition that an entry has won."""
+Tell = Callable[[int, EntryWon | EntryRefused], None]
+"""Tells a customer on this partition that an entry has won, or takes no part."""
 
 
 @dataclass(slots=True)
@@ -51,6 +51,8 @@ class DrawOwner:
         self._drawing: _Drawing | None = None
         self._leftover: list[bytes] = []
         """Entries of draws that were held, still to be deleted."""
+        self._kept: dict[str, list[bytes]] = {}
+        """By campaign: those that stay although the draw was held, so that a repeat is told from a late entry."""
 
     def restored(self) -> None:
         """The table is complete."""
@@ -60,12 +62,20 @@ class DrawOwner:
         for campaign_id in [each for each in self._entries if self._draw(each).held]:
             self._leftover += self._entries.pop(campaign_id)
 
-    def enter(self, data: EntryData) -> None:
-        """An entry takes part, unless the draw was held already."""
-        if not self._draw(data.campaign_id).held:
-            key = _key(data)
+    def enter(self, made: EntryMade) -> None:
+        """An entry takes part, unless the draw is being held or was: then the customer is told that it does not.
+
+        It can only be one that was made after the end, where the ledger still took the draw for open: its programme
+        file said so, for example. What is in the table took part, and is a repeat.
+        """
+        data, draw, key = made.data, self._draw(made.data.campaign_id), _key(made.data)
+        if self._drawing is not None and self._drawing.campaign_id == data.campaign_id:
+            draw = Draw(held=True, ended_at=self._drawing.terms.ends_at_ms)
+        if not draw.held:
             self._entries.setdefault(data.campaign_id, {})[key] = None
-            self._table.touch(key, Entrant(data.partition))
+            self._table.touch(key, Entrant(data.partition, data.made_at))
+        elif draw_book.is_late(draw, data.made_at) and self._table.get(key) is None:
+            self._tell(data.partition, _refused(made))
 
     def withdraw(self, data: EntryData) -> None:
         """An entry takes part no longer, unless the draw is being held or was."""
@@ -80,12 +90,16 @@ class DrawOwner:
 
         All entries of the draw are looked through, some 100 ns each: it is for rare things.
         """
+        theirs = f"\n{data.customer}".encode()
         of_draw = self._entries.get(data.campaign_id, {})
         if not self._is_drawing(data.campaign_id):
-            theirs = f"\n{data.customer}".encode()
             for key in [key for key in of_draw if key.endswith(theirs)]:
                 del of_draw[key]
                 self._table.delete(key)
+        kept = self._kept.get(data.campaign_id, [])
+        for key in [key for key in kept if key.endswith(theirs)]:
+            kept.remove(key)
+            self._table.delete(key)
 
     def pass_time(self, campaign_id: str, partition: int, time: int) -> None:
         """A partition's time has reached `time` (ms)."""
@@ -105,7 +119,12 @@ class DrawOwner:
             self._draw_on(self._drawing)
             return True
         for key in self._leftover[:SLICE_ENTRIES]:
-            self._table.delete(key)
+            entrant: Entrant = self._table.get(key)
+            campaign_id = _campaign_of(key)
+            if draw_book.is_late(self._draw(campaign_id), entrant.made_at):
+                self._kept.setdefault(campaign_id, []).append(key)
+            else:
+                self._table.delete(key)
         del self._leftover[:SLICE_ENTRIES]
         return bool(self._leftover)
 
@@ -150,7 +169,7 @@ class DrawOwner:
             )
             self._tell(entrant.partition, won)
         draw = self._draw(drawing.campaign_id)
-        draw.held = True
+        draw.held, draw.ended_at = True, drawing.terms.ends_at_ms
         self._table.touch(DRAW + drawing.campaign_id.encode(), draw)
         self._leftover += self._entries.pop(drawing.campaign_id, {})
         self._drawing = None
@@ -175,6 +194,18 @@ def refuse_seed(revealed: DrawSeedRevealed, rules: Rules) -> str | None:
     if not draw_winners.matches(data.seed, terms.seed_commitment):
         return "`$.data.seed`: its SHA-256 is not the `seed_commitment` that was published"
     return None
+
+
+def _refused(made: EntryMade) -> EntryRefused:
+    data = made.data
+    return EntryRefused(
+        specversion="1.0",
+        id=f"draw-refused:{made.id}",
+        source=SOURCE,
+        subject=data.customer,
+        time=made.time,
+        data=EntryRefusedData(entry_id=data.entry_id, campaign_id=data.campaign_id, paid=data.paid),
+    )
 
 
 # An entry's key: what it is, its campaign, its id and its customer, by line feeds, which ids never hold.

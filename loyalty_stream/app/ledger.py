@@ -35,7 +35,7 @@ from loyalty_stream.domain.facts import (
     OrderRefunded,
 )
 from loyalty_stream.domain.notes import AskNote, DroppedNote
-from loyalty_stream.domain.rules import Rules
+from loyalty_stream.domain.rules import Campaign, Rules
 from loyalty_stream.engine.log import NO_HEADERS, Headers, Record
 from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
 from loyalty_stream.engine.table import Codec
@@ -283,6 +283,8 @@ class LedgerProcessor:
         said = read(fact, self._stage.rules)
         if isinstance(said, DrawSeedRevealed) and (why := refuse_seed(said, self._rules)) is not None:
             said = (Reason.REFUSED_SEED, why)
+        elif isinstance(said, Campaign):
+            said = self._live_rules.refuse(fact, said) or said
         if isinstance(said, tuple):
             self._set_aside(topic, record, *said)
             return
@@ -334,7 +336,7 @@ class LedgerProcessor:
         """Tell owners, referrers and the customer what the event says to them."""
         note, counts = type(event.data.note), self._counts
         if note in TELLING_NOTES or event.type == "draw-entered":
-            self._outbox.tell(event)
+            self._outbox.tell(event, self.time)
             counts.asked += note is AskNote
         if event.type in TOLD_EVENTS or note in TOLD_NOTES:
             self._notifier.tell(key, event, self._rules, counts.notified)

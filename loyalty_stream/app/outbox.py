@@ -19,6 +19,7 @@ from loyalty_stream.domain.owner_requests import (
     EntryMade,
     EntryWithdrawn,
     ErasedData,
+    MadeData,
     OwnerRequest,
     PassedData,
     RequestedData,
@@ -45,12 +46,15 @@ class Outbox:
         self._partitions = partitions
         self._context = context
 
-    def tell(self, event: PointEvent) -> None:
-        """Send what the event tells: to the owner of the thing, or to the referrer's account."""
+    def tell(self, event: PointEvent, now: int) -> None:
+        """Send what the event tells: to the owner of the thing, or to the referrer's account.
+
+        `now` is the time (ms) of this partition, in whose turn the event was made.
+        """
         note = event.data.note
         if isinstance(note, ReferralNote):
             self._reward_referrer(event, note)
-        for request in self._requests(event):
+        for request in self._requests(event, now):
             self._send(request)
 
     def tell_time(self, campaign_id: str, time: int) -> None:
@@ -87,7 +91,7 @@ class Outbox:
         key = request.subject.encode()
         self._context.emit(self._topic, partition_of(key, self._partitions), key, encode_request(request))
 
-    def _requests(self, event: PointEvent) -> Iterator[OwnerRequest]:
+    def _requests(self, event: PointEvent, now: int) -> Iterator[OwnerRequest]:
         data, time = event.data, event.time
         partition = self._context.partition
         match data.note:
@@ -130,7 +134,14 @@ class Outbox:
                 id=event.id,
                 subject=allocations.draw_of(data.campaign_id),
                 time=time,
-                data=self._entry(event, data.campaign_id, data.entry_id),
+                data=MadeData(
+                    campaign_id=data.campaign_id,
+                    entry_id=data.entry_id,
+                    customer=event.subject,
+                    partition=partition,
+                    made_at=now,
+                    paid=data.paid,
+                ),
             )
 
     def _entry(self, event: PointEvent, campaign_id: str, entry_id: str) -> EntryData:

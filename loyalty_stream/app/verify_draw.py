@@ -112,8 +112,7 @@ class DrawAudit:
             right = terms is not None and draw_winners.matches(fact.data.seed, terms.seed_commitment)
             if fact.data.campaign_id == self._campaign_id and right:
                 self._seed = fact.data.seed
-        else:
-            self._rules.hear(fact)  # type: ignore[arg-type]  # the only other announcements
+        self._rules.hear(fact)  # type: ignore[arg-type]  # `take` lets nothing else in
 
     def _fold(self, event: PointEvent) -> None:
         data, customer = event.data, event.subject

@@ -40,6 +40,7 @@ from loyalty_stream.domain.facts import (
     CustomerRegistered,
     CustomerUpdated,
     EnterDraw,
+    EntryRefused,
     EntryWon,
     EraseCustomer,
     Fact,
@@ -178,6 +179,8 @@ def _decide(journal: Journal, fact: Incoming | Answer, rules: Rules) -> list[Poi
             draws.decide_enter_draw(journal, fact, rules)
         case EntryWon():
             draws.decide_entry_won(journal, fact, rules)
+        case EntryRefused():
+            draws.decide_entry_refused(journal, fact, rules)
         case AllocationAnswered():
             _decide_answered(journal, fact, rules)
         case _:

@@ -7,13 +7,15 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from loyalty_stream.domain import campaign_matching, identity, lots, rewards
+from loyalty_stream.domain import calendar, campaign_matching, grants, identity, lots, restoring, rewards
+from loyalty_stream.domain.account import NEVER, Spent
 from loyalty_stream.domain.campaign_book import CampaignBook
 from loyalty_stream.domain.campaign_terms import Campaign, Prize
-from loyalty_stream.domain.events import CommandRejected, DrawEntered, DrawWon, PointRedeemed
-from loyalty_stream.domain.facts import EnterDraw, EntryWon
+from loyalty_stream.domain.events import CommandRejected, DrawEntered, DrawWon, PointRedeemed, Restored
+from loyalty_stream.domain.facts import EnterDraw, EntryRefused, EntryWon
+from loyalty_stream.domain.fold_notes import REFUSED
 from loyalty_stream.domain.journal import Journal
-from loyalty_stream.domain.notes import AwardNote, KeyNote
+from loyalty_stream.domain.notes import AwardNote, AwardWithdrawnNote, KeyNote
 from loyalty_stream.domain.rules import Rules
 
 Code: TypeAlias = Literal[
@@ -96,11 +98,8 @@ def decide_enter_draw(journal: Journal, fact: EnterDraw, rules: Rules) -> None:
     assert campaign is not None  # or it would be refused
     assert campaign.draw is not None
     journal.remember("award", AwardNote(campaign_id=campaign.id, version=campaign.version))
-    cost = campaign.draw.entry_cost
-    if cost:
-        taken = lots.in_spending_order(account.lots, cost, journal.now)
-        journal.record(PointRedeemed(points=cost, grants=taken, entry_id=data.entry_id))
-    journal.record(DrawEntered(entry_id=data.entry_id, campaign_id=campaign.id))
+    paid = _pay(journal, rules, data.entry_id, campaign.draw.entry_cost)
+    journal.record(DrawEntered(entry_id=data.entry_id, campaign_id=campaign.id, paid=paid))
 
 
 def enter_awarded(journal: Journal, rules: Rules, campaign_id: str, entries: int) -> None:
@@ -124,6 +123,53 @@ def decide_entry_won(journal: Journal, fact: EntryWon, rules: Rules) -> None:
         DrawWon(entry_id=data.entry_id, campaign_id=data.campaign_id, prize=data.prize, proof=data.proof)
     )
     rewards.give(journal, rules, data.prize, 1, data.campaign_id)
+
+
+def decide_entry_refused(journal: Journal, fact: EntryRefused, rules: Rules) -> None:
+    """The draw was held before the entry came: nobody pays for what takes no part. Once.
+
+    Its points come back as those of a cancelled redemption do, and it no longer counts against the limit.
+    """
+    data = fact.data
+    keys = journal.account.keys
+    if identity.remembers(keys, identity.business_key(REFUSED, data.campaign_id, data.entry_id)):
+        return
+    if not identity.remembers(keys, identity.business_key("entry", data.campaign_id, data.entry_id)):
+        return  # the account was erased and begun anew: it has no such entry
+    spent = [
+        Spent(
+            part.grant_id,
+            part.points,
+            calendar.to_ms(part.earned_at),
+            NEVER if part.expires_at is None else calendar.to_ms(part.expires_at),
+        )
+        for part in data.paid
+    ]
+    note = AwardWithdrawnNote(data.campaign_id, None, 1 if spent else 0, 1, (data.entry_id,))
+    journal.remember("award-withdrawn", note)
+    restoring.restore(journal, rules, spent, sum([part.points for part in data.paid]), entry_id=data.entry_id)
+
+
+def _pay(journal: Journal, rules: Rules, entry_id: str, cost: int) -> tuple[Restored, ...]:
+    """Spend what an entry costs; what was taken, with the dates that it had."""
+    if not cost:
+        return ()
+    account = journal.account
+    taken = lots.in_spending_order(account.lots, cost, journal.now)
+    paid = []
+    for part in taken:
+        lot = account.lots[lots.find(account.lots, part.grant_id)]
+        expires_at = None if lot.expires_at == NEVER else calendar.to_datetime(lot.expires_at)
+        paid.append(Restored(part.grant_id, part.points, calendar.to_datetime(lot.earned_at), expires_at))
+    journal.record(
+        PointRedeemed(
+            points=cost,
+            grants=taken,
+            entry_id=entry_id,
+            all_expire_at=grants.moved_by_activity(journal, rules),
+        )
+    )
+    return tuple(paid)
 
 
 def _refusal(

@@ -166,6 +166,8 @@ class PointRestored(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=T
     grants: tuple[Restored, ...]
     order_id: str | None = None
     redemption_id: str | None = None
+    entry_id: str | None = None
+    """The entry to a draw that was paid for and takes no part."""
 
 
 RevokeReason: TypeAlias = Literal[
@@ -228,6 +230,8 @@ class DrawEntered(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=Tru
 
     entry_id: str
     campaign_id: str
+    paid: tuple[Restored, ...] = ()
+    """The points that it cost, with the dates that they come back with if it comes too late to take part."""
 
 
 class DrawWon(_Event, frozen=True, gc=False, kw_only=True, omit_defaults=True):

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from loyalty_stream.domain.events import Restored
+
 MAX_AMOUNT = 10**12
 """The largest amount of money that is believed, in minor units (EVENTS.md)."""
 MAX_POINTS = 10**12
@@ -405,7 +407,21 @@ class EntryWon(Fact, frozen=True, gc=False, kw_only=True, tag="draw-entry-won"):
     data: EntryWonData
 
 
-Answer: TypeAlias = AllocationAnswered | EntryWon
+class EntryRefusedData(_Data, frozen=True, gc=False, kw_only=True):
+    """`paid` are the points that the entry cost, with the dates that they come back with."""
+
+    entry_id: str
+    campaign_id: str
+    paid: tuple[Restored, ...] = ()
+
+
+class EntryRefused(Fact, frozen=True, gc=False, kw_only=True, tag="draw-entry-refused"):
+    """The draw was held before this entry came: it takes no part; `time` is that of the entry."""
+
+    data: EntryRefusedData
+
+
+Answer: TypeAlias = AllocationAnswered | EntryWon | EntryRefused
 """What other stages of ours tell an account; nobody else may."""
 
 Incoming: TypeAlias = (

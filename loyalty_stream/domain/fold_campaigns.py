@@ -52,7 +52,8 @@ def awarded(account: Account, note: AwardNote, stem: str, at: int) -> None:
 
 def withdrawn(account: Account, note: AwardWithdrawnNote) -> None:
     """Awards are taken back; of a removed review all is forgotten already."""
-    _participation(account, note.campaign_id).awards -= note.awards
+    if note.awards:  # else its campaign may be forgotten, too
+        _participation(account, note.campaign_id).awards -= note.awards
     if note.order_id is None:
         return
     order = orders.find(account, note.order_id)

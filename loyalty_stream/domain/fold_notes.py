@@ -38,6 +38,9 @@ from loyalty_stream.domain.notes import (
     WaitingNote,
 )
 
+REFUSED: Final = "entry-refused"
+"""What entries to a draw that came too late are remembered under."""
+
 
 def remember_cause(account: Account, key: bytes, stem: str, at: int) -> None:
     """File the key of a cause, with its second, under the sixteen weeks of `at`."""
@@ -131,6 +134,9 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             fold_campaigns.awarded(account, note, stem, at)
         case AwardWithdrawnNote():
             fold_campaigns.withdrawn(account, note)
+            if note.order_id is None and note.review_id is None:
+                for entry_id in note.entry_ids:
+                    remember(account, identity.business_key(REFUSED, note.campaign_id, entry_id), at)
         case CampaignStartedNote():
             remember(account, identity.business_key("campaign-started", note.campaign_id), at)
         case ErasedNote():

@@ -177,11 +177,14 @@ class AwardNote(Struct, frozen=True, gc=False, tag_field="kind", tag="award", om
 class AwardWithdrawnNote(
     Struct, frozen=True, gc=False, tag_field="kind", tag="award-withdrawn", omit_defaults=True
 ):
-    """Awards are taken back: a refund took the spend below what they need, or their review was removed."""
+    """Awards are taken back: a refund took the spend below what they need, or their review was removed.
+
+    With neither order nor review: an entry to a draw that came too late takes no part.
+    """
 
     campaign_id: str
     order_id: str | None
-    """The order that they came with; null: they came with a review."""
+    """The order that they came with; null: none."""
     awards: int
     entries: int = 0
     """Of one award."""

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from loyalty_stream.domain.events import SOURCE
+from loyalty_stream.domain.events import SOURCE, Restored
 
 
 class _Request(Struct, frozen=True, gc=False, tag_field="type", kw_only=True):
@@ -59,10 +59,19 @@ class EntryData(Struct, frozen=True, gc=False, kw_only=True):
     partition: int
 
 
+class MadeData(EntryData, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """An entry, and what is needed where it comes too late."""
+
+    made_at: int = 0
+    """The partition's time in ms; it has told, or will tell, that it passed the draw's end after all from before."""
+    paid: tuple[Restored, ...] = ()
+    """The points that it cost, as they are to come back."""
+
+
 class EntryMade(_Request, frozen=True, gc=False, kw_only=True, tag="draw-entry-made"):
     """An entry takes part in the draw."""
 
-    data: EntryData
+    data: MadeData
 
 
 class EntryWithdrawn(_Request, frozen=True, gc=False, kw_only=True, tag="draw-entry-withdrawn"):

@@ -36,8 +36,9 @@ def restore(
     *,
     order_id: str | None = None,
     redemption_id: str | None = None,
+    entry_id: str | None = None,
 ) -> None:
-    """Give `points` of what was spent on an order or a reward back; those past their date expire, or live on.
+    """Give `points` of what was spent on an order, a reward or an entry back; those past their date expire, or live on.
 
     What expires last comes back first, so that what remains spent is what a smaller spending would have taken.
     What came back repays debt before it can be spent.
@@ -45,7 +46,11 @@ def restore(
     if points == 0:
         return
     parts = _parts(journal, rules, spent, points)
-    journal.record(PointRestored(points=points, grants=parts, order_id=order_id, redemption_id=redemption_id))
+    journal.record(
+        PointRestored(
+            points=points, grants=parts, order_id=order_id, redemption_id=redemption_id, entry_id=entry_id
+        )
+    )
     for part in parts:
         if part.expires_at is not None and calendar.to_ms(part.expires_at) <= journal.now:
             journal.let_in(_forfeit(journal, part, part.expires_at))

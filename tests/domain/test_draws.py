@@ -1,13 +1,33 @@
 import msgspec
 import pytest
 
+from loyalty_stream.domain.calendar import to_datetime, to_ms
 from loyalty_stream.domain.campaign_terms import Audience, Award, Campaign, Draw, Prize, Withdrawal
 from loyalty_stream.domain.draw_winners import commitment, proof
 from loyalty_stream.domain.draws import Terms, ends, terms
 from loyalty_stream.domain.events import SOURCE as OURS
-from loyalty_stream.domain.facts import EnterDraw, EnterDrawData, EntryWon, EntryWonData
+from loyalty_stream.domain.events import Restored
+from loyalty_stream.domain.facts import (
+    EnterDraw,
+    EnterDrawData,
+    EntryRefused,
+    EntryRefusedData,
+    EntryWon,
+    EntryWonData,
+)
 from loyalty_stream.domain.notes import AwardWithdrawnNote
-from tests.domain.given import SOURCE, Customer, brief, erase_customer, moment, ms, order_paid, refund
+from loyalty_stream.domain.rules import Expiry, Period
+from tests.domain.given import (
+    SOURCE,
+    Customer,
+    adjust_points,
+    brief,
+    erase_customer,
+    moment,
+    ms,
+    order_paid,
+    refund,
+)
 from tests.domain.given_rewards import MALL
 
 SEED = "七夕-2026"
@@ -183,6 +203,81 @@ def test_an_erased_customer_wins_nothing():
 
 def test_an_entry_that_the_account_does_not_have_wins_nothing():
     assert customer().when(won("e-9", "off-10")) == []
+
+
+def refused(entered, subject="c-1"):
+    """What the draw's owner says to the event of an entry that came after the draw was held."""
+    data = EntryRefusedData(entry_id=entered.data.entry_id, campaign_id="spring", paid=entered.data.paid)
+    return EntryRefused(
+        specversion="1.0",
+        id=f"draw-refused:{entered.id}",
+        source=OURS,
+        subject=subject,
+        time=entered.time,
+        data=data,
+    )
+
+
+def test_an_entry_tells_what_it_cost_and_with_which_dates_that_comes_back():
+    one = customer(60)
+    one.when(adjust_points("a-1", "2026-02-02 10:00", 80))
+    first, second = one.account.lots
+    (redeemed, entered) = one.when(enter("e-1", "2026-03-02 10:00"))
+    assert entered.data.paid == (
+        Restored(first.grant_id, 60, to_datetime(first.earned_at), to_datetime(first.expires_at)),
+        Restored(second.grant_id, 40, to_datetime(second.earned_at), to_datetime(second.expires_at)),
+    )
+    assert [part.grant_id for part in redeemed.data.grants] == [first.grant_id, second.grant_id]
+
+
+def test_nobody_pays_for_an_entry_that_takes_no_part():
+    one = customer()
+    before = one.account.lots[0].points, one.account.lots[0].expires_at
+    _, entered = one.when(enter("e-1", "2026-03-02 10:00"))
+    made = one.when(refused(entered))
+    assert brief(made) == [("point-restored", 100)]
+    assert made[0].data.entry_id == "e-1"
+    assert made[0].data.note == AwardWithdrawnNote("spring", None, 1, 1, ("e-1",))
+    assert (one.account.lots[0].points, one.account.lots[0].expires_at) == before
+    assert one.account.campaigns["spring"].awards == 0
+    assert one.when(refused(entered)) == []  # once, however often it is told
+    assert one.balance == (400, 0, 0)
+
+
+def test_what_comes_back_after_its_date_expires_at_once():
+    one = customer()
+    _, entered = one.when(enter("e-1", "2026-03-02 10:00"))
+    one.clock("2027-06-01 00:00")
+    assert brief(one.when(refused(entered))) == [("point-restored", 100), ("point-expired", 100)]
+
+
+def test_an_awarded_entry_that_takes_no_part_costs_nothing_and_its_order_keeps_the_award():
+    one = customer(0, AWARDED)
+    entered = one.when(order_paid("o-2", "2026-03-02 10:00", 15000))[-1]
+    made = one.when(refused(entered))
+    (note,) = [event.data.note for event in made]
+    assert note == AwardWithdrawnNote("spring", None, 0, 1, (entered.data.entry_id,))
+    assert one.account.campaigns["spring"].awards == 1
+    assert one.when(refused(entered)) == []
+
+
+def test_an_erased_customer_gets_nothing_back():
+    one = customer()
+    _, entered = one.when(enter("e-1", "2026-03-02 10:00"))
+    one.when(erase_customer("x", "2026-03-03 10:00"))
+    assert one.when(refused(entered)) == []
+
+
+def test_to_pay_for_an_entry_is_to_spend_so_all_points_live_on():
+    idle = Expiry("inactivity", Period("P90D", days=90), "none", ())
+    one = Customer(msgspec.structs.replace(rules(DRAW), expiry=idle))
+    one.when(order_paid("o-1", "2026-02-01 10:00", 40000))
+    redeemed, entered = one.when(enter("e-1", "2026-03-02 10:00"))
+    until = moment("2026-05-31 10:00")
+    assert to_ms(redeemed.data.all_expire_at) == ms("2026-05-31 10:00")
+    assert {lot.expires_at for lot in one.account.lots} == {to_ms(until)}
+    assert brief(one.when(refused(entered))) == [("point-restored", 100)]
+    assert {lot.expires_at for lot in one.account.lots} == {to_ms(until)}
 
 
 LATER = msgspec.structs.replace(

@@ -46,12 +46,21 @@ class World:
         self.partitions = partitions
         self.broker = MemoryBroker(lambda: STAMP)
         self.steps: Counter[str] = Counter()
-        self._stages: list[Stage] = [
-            LedgerStage(SETTINGS, rules, partitions, CountSink()),
-            AllocationStage(SETTINGS, rules, partitions, AllocationSink()),
-        ]
+        self._stages: list[Stage] = []
+        self.change(rules)
+        self.send(history)
+
+    def send(self, history: Sequence[Sent]) -> None:
+        """What comes next."""
         for kind, key, value in history:
-            self.broker.produce(kind, partition_of(key or b"", partitions), key, value)
+            self.broker.produce(kind, partition_of(key or b"", self.partitions), key, value)
+
+    def change(self, rules: Rules) -> None:
+        """The workers are started anew with another programme file."""
+        self._stages = [
+            LedgerStage(SETTINGS, rules, self.partitions, CountSink()),
+            AllocationStage(SETTINGS, rules, self.partitions, AllocationSink()),
+        ]
 
     def run(self, seed: int, stops: Collection[int] = ()) -> "World":
         """Work until nothing is left to do; at each of the steps `stops` all tasks are gone."""

@@ -216,7 +216,7 @@ class _Life:
             self._open.pop(note.request_id, None)
             if past:
                 self._answered_in_the_past(note)
-        _OUTBOX.tell(event)
+        _OUTBOX.tell(event, self._clock)
         for topic, _, outputs in _CONTEXT.written():
             for _, value, _ in outputs:
                 assert value is not None  # an event of ours
