@@ -35,8 +35,8 @@ class LiveRules:
         self._behind = False
         self._drawn: set[str] = set()
         """Campaigns whose draw's seed is known: who chose an entry now would choose one that wins."""
-        self._taken: set[tuple[str, str]] = set()
-        """Source and id of publications that were taken over."""
+        self._taken: set[tuple[str, str, str]] = set()
+        """Subject, source and id of what was taken over: a second event with them changes nothing."""
 
     def hear(self, fact: Announcement) -> bool:
         """Take over what is announced, and whether it is; what is wrong changes nothing.
@@ -50,17 +50,19 @@ class LiveRules:
                 return False
             self._drawn.add(said.data.campaign_id)
             return True
+        name = fact.subject, fact.source, fact.id
+        if name in self._taken:
+            return True
         if isinstance(said, tuple) or (isinstance(said, Campaign) and said.id in self._drawn):
             return False
-        if isinstance(said, Campaign):
-            self._taken.add((fact.source, fact.id))
+        self._taken.add(name)
         self._told.append(said)
         self._behind = True
         return True
 
     def refuse(self, fact: Announcement, campaign: Campaign) -> Wrong | None:
         """Why the campaign that `fact` publishes, which is right in itself, was not taken; None if it was."""
-        if campaign.id not in self._drawn or (fact.source, fact.id) in self._taken:
+        if campaign.id not in self._drawn or (fact.subject, fact.source, fact.id) in self._taken:
             return None
         return (
             Reason.INVALID_CAMPAIGN,

@@ -161,6 +161,14 @@ class Participation(Struct, array_like=True, gc=False):
     """Net, on the goods that it counts, less refunds, in minor units; 0 where it does not accumulate."""
     awards: int = 0
     """Given or asked for, less those taken back: what the limit per customer is about."""
+    apart: int = 0
+    """Of those, the ones that were not given for `spend`: entries by command, awards of other events, and of single
+    orders as another version of the campaign said."""
+
+    @property
+    def for_spend(self) -> int:
+        """The awards that `spend` has to reach."""
+        return self.awards - self.apart
 
 
 class Asked(Struct, array_like=True, gc=False):

@@ -167,7 +167,7 @@ def _reached(account: Account, campaign: Campaign, amount: int) -> int:
         if campaign.award.multiplier is not None or not minimum:
             awards = 1 if spend >= minimum else 0
         else:
-            awards = max(spend // minimum - (0 if known is None else known.awards), 0)
+            awards = max(spend // minimum - (0 if known is None else known.for_spend), 0)
     return awards if left is None else min(awards, left)
 
 

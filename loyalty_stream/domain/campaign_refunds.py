@@ -14,6 +14,7 @@ from loyalty_stream.domain.events import Revoked
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.notes import AwardWithdrawnNote
 from loyalty_stream.domain.rules import Rules
+from loyalty_stream.domain.scope import net_in
 
 
 class _Held(Struct, frozen=True):
@@ -49,7 +50,7 @@ def take_back(journal: Journal, rules: Rules, order_id: str) -> None:
     for each in order.campaigns:
         if each.accumulates:
             over_window.append(each.campaign_id)
-        elif each.awards and fold_campaigns.left_in(order, each.scope) < max(each.minimum, 1):
+        elif each.awards and _is_missed(order, each):
             single.append(_held(order, each))
     for held in single:
         _withdraw(journal, rules, held, held.awards)
@@ -57,18 +58,29 @@ def take_back(journal: Journal, rules: Rules, order_id: str) -> None:
         _take_back_latest(journal, rules, campaign_id)
 
 
+def _is_missed(order: Order, each: Counted) -> bool:
+    """Whether what is left of the order no longer reaches its award.
+
+    As with points: of what was free from the start, by a discount for example, an award is gone with its order only.
+    """
+    if order.cancelled or (order.left_amount == 0 and order.net_amount):
+        return True
+    left = fold_campaigns.left_in(order, each.scope)
+    return left < max(each.minimum, 1) and left < net_in(order, each.scope)
+
+
 def _take_back_latest(journal: Journal, rules: Rules, campaign_id: str) -> None:
     account = journal.account
     known = account.campaigns.get(campaign_id)
-    if known is None or not known.awards:
+    if known is None or not known.for_spend:
         return
     standing: list[_Held] = []
     for order in orders.each(account):
         each = fold_campaigns.counted_of(order, campaign_id) if order.campaigns else None
-        if each is not None and each.awards:
+        if each is not None and each.accumulates and each.awards:
             standing.append(_held(order, each))
     for held in reversed(standing):
-        beyond = known.awards - known.spend // max(held.minimum, 1)
+        beyond = known.for_spend - known.spend // max(held.minimum, 1)
         if beyond <= 0:
             break
         _withdraw(journal, rules, held, min(beyond, held.awards))

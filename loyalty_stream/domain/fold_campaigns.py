@@ -29,7 +29,10 @@ def awarded(account: Account, note: AwardNote, stem: str, at: int) -> None:
 
     All that is given for a review is kept. `stem` is that of the events of the cause, `at` its time in ms.
     """
-    _participation(account, note.campaign_id).awards += note.awards
+    known = _participation(account, note.campaign_id)
+    known.awards += note.awards
+    if not note.accumulated:
+        known.apart += note.awards
     if note.review_id is not None:
         key = identity.business_key("review", note.review_id)
         award = ReviewAward(note.campaign_id, at, gift=note.gift or "")
@@ -54,10 +57,10 @@ def withdrawn(account: Account, note: AwardWithdrawnNote) -> None:
     """Awards are taken back; of a removed review all is forgotten already."""
     if note.awards:  # else its campaign may be forgotten, too
         _participation(account, note.campaign_id).awards -= note.awards
-    if note.order_id is None:
-        return
-    order = orders.find(account, note.order_id)
+    order = None if note.order_id is None else orders.find(account, note.order_id)
     each = None if order is None else counted_of(order, note.campaign_id)
+    if note.awards and (each is None or not each.accumulates):
+        _participation(account, note.campaign_id).apart -= note.awards
     if order is not None and each is not None:
         each.awards -= note.awards
         orders.save(account, order)
@@ -91,7 +94,9 @@ def revoked(account: Account, order: Order, earned: Earned, campaign_id: str) ->
     if earned.exact is None and not earned.steps:
         return  # of spend over the window: an `AwardWithdrawnNote` says how many
     if all(each.revoked == each.points for each in order.earned if each.kind == earned.kind):
-        _participation(account, campaign_id).awards -= 1
+        known = _participation(account, campaign_id)
+        known.awards -= 1
+        known.apart -= 1
 
 
 def forget_before(account: Account, before: int) -> None:

@@ -89,6 +89,16 @@ def test_a_version_of_the_programme_file_is_replaced_by_a_published_one() -> Non
     assert campaign_points(partition, "o-2", "2026-03-03 00:00") == [(5, 2)]
 
 
+def test_a_publication_that_comes_again_changes_nothing() -> None:
+    """Of two versions with one `effective_at` the later one counts, however often the first is delivered."""
+    partition = Partition(given.PLAIN)
+    first = published("p-1", "2026-03-01 09:00", "2026-03-02 00:00")
+    hear(partition, first)
+    hear(partition, published("p-2", "2026-03-01 09:00", "2026-03-02 00:00", version=2, award={"points": 5}))
+    hear(partition, first)
+    assert campaign_points(partition, "o-1", "2026-03-02 10:00") == [(5, 2)]
+
+
 def rules() -> Rules:
     cup = Reward("tea-cup", "goods", 500, 0, 0)
     return msgspec.structs.replace(given.PLAIN, rewards={"tea-cup": cup})

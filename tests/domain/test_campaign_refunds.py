@@ -190,6 +190,14 @@ def test_entries_are_withdrawn_while_the_draw_is_open(accumulate):
         assert withdrawn(customer.when(refund("r-2", at, "o-1", 1))) == []
 
 
+def test_a_refund_of_nothing_takes_nothing_of_an_order_that_was_free_from_the_start():
+    free = campaign("c", award=Award(draw_entries=1), draw=Draw())
+    customer = Customer(with_campaigns(free))
+    customer.when(order_paid("o-1", IN, 6000, discount=6000))
+    assert withdrawn(customer.when(refund("r-1", IN, "o-1", 0))) == []
+    assert [note.awards for note in withdrawn(customer.when(cancellation("x-1", IN, "o-1")))] == [1]
+
+
 def test_while_the_budget_has_not_answered_no_more_awards_go_than_the_spend_lost():
     """Four awards came with the first order and two with the second, which alone is cancelled."""
     customer = Customer(

@@ -205,6 +205,24 @@ def test_an_entry_that_the_account_does_not_have_wins_nothing():
     assert customer().when(won("e-9", "off-10")) == []
 
 
+def test_entries_by_command_take_no_award_from_the_spend_over_the_window():
+    """They count against the limit per customer, and against nothing else."""
+    spending = msgspec.structs.replace(
+        DRAW, award=Award(points=30), minimum_amount=5000, accumulate=True, per_customer_limit=3
+    )
+    one = customer(400, spending)
+    one.when(enter("e-1", "2026-03-02 10:00"))
+    made = one.when(order_paid("o-2", "2026-03-02 11:00", 5000))
+    assert [event.data.points for event in made if event.type == "point-granted"] == [50, 30]
+    assert brief(one.when(refund("r-1", "2026-03-02 12:00", "o-2", 0))) == [("account-noted", 0)]
+    made = one.when(order_paid("o-3", "2026-03-02 13:00", 20000))
+    assert [event.data.points for event in made if event.type == "point-granted"] == [200, 30]
+    made = one.when(refund("r-2", "2026-03-02 14:00", "o-3", 20000))
+    assert [event.data.campaign_id for event in made if event.type == "point-revoked"] == [None, "spring"]
+    known = one.account.campaigns["spring"]
+    assert (known.awards, known.apart, known.for_spend, known.spend) == (2, 1, 1, 5000)
+
+
 def refused(entered, subject="c-1"):
     """What the draw's owner says to the event of an entry that came after the draw was held."""
     data = EntryRefusedData(entry_id=entered.data.entry_id, campaign_id="spring", paid=entered.data.paid)

@@ -23,7 +23,7 @@ FIELDS = {
     ),
     "point-held": ("hold_id", "points", "due_at", "grants", "order_id"),
     "point-released": ("hold_id", "points", "reason", "grants"),
-    "point-redeemed": ("points", "amount", "hold_id", "redemption_id", "order_id", "grants"),
+    "point-redeemed": ("points", "amount", "hold_id", "redemption_id", "entry_id", "order_id", "grants"),
     "point-expired": ("label", "points", "expires_at"),
     "point-expiring": ("points", "expires_at", "notice"),
     "point-activated": ("label", "points"),
@@ -31,7 +31,7 @@ FIELDS = {
     "point-revoked": ("points", "reason", "shortfall", "owed", "order_id", "campaign_id", "grants"),
     "tier-changed": ("from", "to"),
     "command-rejected": ("command", "command_id", "code"),
-    "reward-issued": ("redemption_id", "reward_id", "quantity", "kind", "codes"),
+    "reward-issued": ("redemption_id", "campaign_id", "reward_id", "quantity", "kind", "codes"),
     "draw-entered": ("entry_id", "campaign_id"),
     "draw-won": ("entry_id", "campaign_id", "prize", "proof"),
 }
@@ -46,6 +46,7 @@ class Real:
         self.number = 0
         self.labels = {}
         self.grant_ids = {}
+        self.entry_ids = {}
         self.counts = {}
 
     def line(self, fact):
@@ -80,6 +81,11 @@ class Real:
             told["cause"] = cause["id"]
         if kind == "reward-issued":
             data["codes"] = len(set(data.get("coupon_codes", ())))
+            if "campaign_id" in data:
+                del data["redemption_id"]  # a gift's or a prize's is made up
+        if kind == "draw-entered" and data["entry_id"].startswith(event["id"].partition(".")[0]):
+            _, campaign_id, number = data["entry_id"].rsplit(".", 2)
+            self.entry_ids[event["subject"], f"{cause['id']}/{campaign_id}/{number}"] = data["entry_id"]
         if "grant_id" in data:
             data["label"] = self.labels[data["grant_id"]]
         if "grants" in data:
@@ -124,7 +130,7 @@ def difference(rules, facts):
     """Where the oracle and the ledger first disagree over a history, as text; None where they agree."""
     real = Real(rules)
     # The oracle cannot know ids, which count events: it is told them, since of equal lots the first by id goes first.
-    oracle = World(rules, real.grant_ids)
+    oracle = World(rules, real.grant_ids, real.entry_ids)
     for number, fact in enumerate(facts):
         try:
             was_bad, events, balances = real.line(fact)

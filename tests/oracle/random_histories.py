@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from random_programmes import DAY_MS, MINUTE_MS, START_MS
+import msgspec
+from random_programmes import DAY_MS, MINUTE_MS, SEEDS, START_MS, campaign, table
 
-from loyalty_stream.domain import facts
+from loyalty_stream.domain import announcements, facts
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AMOUNTS = [10000, 10000, 6000, 5000, 950, 40, 0, 10001]
@@ -38,6 +39,10 @@ class Historian:
         self.number = 0
         self.sizes = {}
         self.made = []
+        self.draws = [each for each in rules.campaigns if each.draw is not None]
+        """The campaigns with a draw that were told of so far."""
+        self.has_live = random.random() < 0.3
+        """Whether campaigns are published and withdrawn in the midst of it."""
 
     def history(self):
         length = self.random.randint(8, 26)
@@ -54,8 +59,12 @@ class Historian:
             stories += [self.command]
         if "mall" in self.parts:
             stories += [self.redeem, self.redeem]
-        if "draws" in self.parts:
-            stories += [self.enter]
+        if "live" in self.parts and "campaigns" in self.parts and self.has_live:
+            stories += [self.publish]
+        if any(each.trigger == "review" for each in self.rules.campaigns):
+            stories += [self.review, self.review]
+        if "draws" in self.parts and self.draws:
+            stories += [self.draw_life, self.enter]
         if "erasure" in self.parts:
             stories += [self.erase]
         return stories
@@ -72,7 +81,7 @@ class Historian:
             id=f"e{self.number}",
             source="/oracle",
             subject=customer or pick(self.customers),
-            time=EPOCH + timedelta(milliseconds=at),
+            time=moment(at),
             data=kind.__annotations__["data"](**data),
         )
         self.made.append(made)
@@ -83,7 +92,7 @@ class Historian:
         if not self.made:
             return
         fact = self.random.choice(self.made)
-        if self.random.random() < 0.5:
+        if self.random.random() < 0.5 or isinstance(fact, announcements.Announcement):
             self.made.append(fact)
         else:
             data = {name: getattr(fact.data, name) for name in fact.data.__struct_fields__}
@@ -203,13 +212,7 @@ class Historian:
         pick = self.random.choice
         kind = self.random.randrange(8)
         if kind == 0:
-            review = {"review_id": self.some("v", 5), "sku": pick(["tea", "cup"]), "rating": 5}
-            self.add(
-                facts.ReviewPublished,
-                order_id=pick([None, self.some("o")]),
-                has_photo=pick([True, False]),
-                **review,
-            )
+            self.review()
         elif kind == 1:
             self.add(facts.ShareCompleted, share_id=self.some("s", 5), channel="wechat")
         elif kind in (2, 3):
@@ -233,6 +236,27 @@ class Historian:
             )
         else:
             self.register()
+
+    def review(self):
+        """A review; at times it is removed, before or after it comes."""
+        pick, review_id, customer = self.random.choice, self.some("v", 5), random_of(self)
+        steps = [
+            lambda: self.add(
+                facts.ReviewPublished,
+                customer,
+                review_id=review_id,
+                sku=pick(["tea", "cup"]),
+                rating=5,
+                order_id=pick([None, self.some("o")]),
+                has_photo=pick([True, False]),
+            )
+        ]
+        if "refunds" in self.parts and self.random.random() < 0.4:
+            steps.insert(
+                pick([0, 1, 1, 1]), lambda: self.add(facts.ReviewRemoved, customer, review_id=review_id)
+            )
+        for step in steps:
+            step()
 
     def register(self):
         pick = self.random.choice
@@ -272,16 +296,72 @@ class Historian:
                 quantity=pick([1, 1, 1, 2]),
             )
 
+    def announce(self, kind, campaign_id, data):
+        self.number += 1
+        self.made.append(
+            kind(
+                specversion="1.0",
+                id=f"e{self.number}",
+                source="/oracle",
+                subject=campaign_id,
+                time=moment(self.clock),
+                data=data,
+            )
+        )
+
+    def publish(self):
+        """A campaign, a new version of one, or the end of one; some announced too late."""
+        random, number = self.random, self.random.randrange(3)
+        self.clock += random.choice(self.steps)
+        effective_at = self.clock + random.choice([MINUTE_MS] * 4 + [DAY_MS, MINUTE_MS - 1])
+        if random.random() < 0.25:
+            name, at = f"camp-{number}", moment(effective_at)
+            data = announcements.CampaignWithdrawnData(id=name, effective_at=at)
+            self.announce(announcements.CampaignWithdrawn, name, data)
+            return
+        extra = {"tiers": 1} if self.rules.tiers.levels else {}
+        extra |= {"rewards": 1} if self.rules.rewards else {}
+        one = campaign(random, number, self.parts, extra)
+        if one.draw is not None:
+            self.draws.append(one)
+        data = msgspec.Raw(msgspec.json.encode(table(one, effective_at)))
+        self.announce(announcements.CampaignPublished, one.id, data)
+        self.clock += random.choice([0, MINUTE_MS, DAY_MS])
+
+    def draw_life(self):
+        """Entries by command and by order, and the seed: mostly the right one, mostly after the end."""
+        random = self.random
+        one = random.choice(self.draws)
+        if random.random() < 0.7:
+            self.clock = max(self.clock, one.starts_at_ms)
+        for _ in range(random.randint(0, 3)):
+            random.choice([self.enter, self.enter, self.order])()
+        if random.random() < 0.3:
+            self.erase()
+        if random.random() < 0.6:
+            self.clock = max(self.clock, one.ends_at_ms + random.choice([0, 0, DAY_MS]) - random.randrange(2))
+        seed = random.choice([SEEDS[one.id]] * 9 + ["none"])
+        data = announcements.DrawSeedRevealedData(campaign_id=one.id, seed=seed)
+        self.announce(announcements.DrawSeedRevealed, one.id, data)
+
     def enter(self):
+        known = [each.id for each in self.draws]
         self.add(
             facts.EnterDraw,
             entry_id=self.some("n", 9),
-            campaign_id=self.random.choice(["camp-0", "camp-0", "camp-1", "camp-9"]),
+            campaign_id=self.random.choice([*known, *known, *known, "camp-0", "camp-9"]),
         )
 
     def erase(self):
         if self.random.random() < 0.2:
-            self.add(facts.EraseCustomer, request_id=self.some("k", 3))
+            customer = random_of(self)
+            if self.random.random() < 0.3:
+                self.hold(customer, self.some("h", 4))
+            self.add(facts.EraseCustomer, customer, request_id=self.some("k", 3))
+
+
+def moment(ms):
+    return EPOCH + timedelta(milliseconds=ms)
 
 
 def random_of(historian):

@@ -1,6 +1,7 @@
 """Random programmes, small enough that limits, thresholds, windows and budgets are met within twenty facts."""
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -55,11 +56,10 @@ PARTS = frozenset(
         "mall",
         "gifts",
         "draws",
+        "live",
     ]
 )
-"""What a random programme and its history may use."""
-AT_WORK = PARTS - {"draws", "gifts"}
-"""What of them the ledger does, and so what is compared."""
+"""What a random programme and its history may use, and so what is compared."""
 
 
 def programme(random, parts):
@@ -160,7 +160,16 @@ def tiers(random):
     )
 
 
-TRIGGERS = ["purchase"] * 8 + ["review", "share", "check_in", "game", "survey", "activity", "registration"]
+TRIGGERS = ["purchase"] * 8 + [
+    "review",
+    "review",
+    "share",
+    "check_in",
+    "game",
+    "survey",
+    "activity",
+    "registration",
+]
 SEEDS = {"camp-0": "a seed", "camp-1": "another", "camp-2": "the third"}
 """What is revealed of a campaign's draw."""
 
@@ -192,9 +201,9 @@ def campaign(random, number, parts, extra):
     draw = None
     if "draws" in parts and random.random() < 0.4:
         commitment = hashlib.sha256(SEEDS[f"camp-{number}"].encode()).hexdigest()
-        draw = Draw((Prize("set", pick([1, 2])),), commitment, pick([0, 10]))
+        draw = Draw((Prize(pick(["set", "mug"]), pick([1, 2])),), commitment, pick([0, 10]))
         awards += [Award(draw_entries=pick([1, 2]))] * 2 + [Award()] * 2
-    if "gifts" in parts:
+    if "gifts" in parts and "rewards" in extra:
         awards += [Award(gift="mug")]
     award = pick(awards)
     multiplies = award.multiplier is not None
@@ -226,3 +235,50 @@ def campaign(random, number, parts, extra):
         priority=pick([10, 10, 5]),
         draw=draw,
     )
+
+
+def table(campaign, effective_at_ms):
+    """The campaign as `campaign-published` carries it: its table of the programme file, and `effective_at`."""
+    award, audience = campaign.award, campaign.audience
+    by_the_piece = campaign.accumulate and bool(award.draw_entries or award.gift)
+    said = {
+        "id": campaign.id,
+        "version": campaign.version,
+        "theme": campaign.theme,
+        "mode": campaign.mode,
+        "starts_at": instant(campaign.starts_at_ms),
+        "ends_at": instant(campaign.ends_at_ms),
+        "audience": {"tiers": sorted(audience.tiers), "segments": sorted(audience.segments)},
+        "trigger": campaign.trigger,
+        "include_skus": sorted(campaign.include_skus),
+        "minimum_amount": campaign.minimum_amount,
+        "accumulate": campaign.accumulate,
+        "per_customer_limit": campaign.per_customer_limit or (2 if by_the_piece else 0),
+        "budget_points": campaign.budget_points,
+        "stacking": campaign.stacking,
+        "priority": campaign.priority,
+        "effective_at": instant(effective_at_ms),
+        "award": {},
+    }
+    if audience.registered_after_ms and audience.registered_after_ms < campaign.ends_at_ms:
+        said["audience"]["registered_after"] = instant(audience.registered_after_ms)
+    if award.points:
+        said["award"] = {"points": award.points}
+    elif award.multiplier is not None:
+        said["award"] = {"multiplier": str(float(award.multiplier))}
+    elif award.draw_entries:
+        said["award"] = {"draw_entries": award.draw_entries}
+    elif award.gift:
+        said["award"] = {"gift": award.gift}
+    if campaign.draw is not None:
+        draw = campaign.draw
+        said["draw"] = {
+            "prizes": [{"id": prize.id, "winners": prize.winners} for prize in draw.prizes],
+            "seed_commitment": draw.seed_commitment,
+            "entry_cost": draw.entry_cost,
+        }
+    return said
+
+
+def instant(ms):
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).isoformat()

@@ -16,6 +16,7 @@ from loyalty_stream.domain.account import (
     Line,
     Lot,
     Order,
+    ReviewAward,
     Spent,
     Waiting,
 )
@@ -180,7 +181,8 @@ def test_the_order_of_what_waits_is_kept():
 def test_this_format_has_not_changed():
     """Red? Then stored accounts would not be read right: raise VERSION, add an upcaster and a golden file.
 
-    Not if `Account` has only got a field at its end, empty by default: then the sample has it too, and the file.
+    Not if `Account`, or what is stored in it as it is, has only got a field at its end, empty by default: then the
+    file has it too, and accounts without it are still read, as the tests below say.
     """
     written = (GOLDEN / f"account-v{VERSION}.hex").read_text()
     assert encode(account()).hex() == written.strip()
@@ -193,6 +195,21 @@ def test_an_account_that_ends_early_has_what_it_lacks_by_default():
     lacking = account()
     lacking.reward_counts = {}
     assert decode(msgspec.msgpack.encode((head, fields[:-1]))) == lacking
+
+
+def test_a_participation_from_before_awards_were_told_apart_has_none_apart():
+    head, fields = msgspec.msgpack.decode(encode(account()))
+    place = next(at for at, field in enumerate(fields) if field == {"spring": [20_000, 1, 0]})
+    fields[place] = {"spring": [20_000, 1]}
+    assert decode(msgspec.msgpack.encode((head, fields))) == account()
+
+
+def test_what_campaigns_gave_for_reviews_is_read_back_the_same():
+    stored = account()
+    award = ReviewAward("spring", AT_MS, 30, f"{STEM}.0", f"{STEM}.1", 2, STEM, "tea-cup")
+    stored.review_awards = {b"review": [award, ReviewAward("summer", AT_MS)]}
+    assert decode(encode(stored)) == stored
+    assert decode(encode(Account(review_awards={b"review": [award]}))).review_awards == {b"review": [award]}
 
 
 @pytest.mark.parametrize("name", ACCOUNT_FIELDS)

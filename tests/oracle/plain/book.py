@@ -354,21 +354,6 @@ class Book:
         hold["state"], hold["taken"] = "released", []
         self.repay()
 
-    def erase_hold(self, hold_id):
-        """Give a hold's points back because the account ends: nothing is repaid from them."""
-        hold = self.holds[hold_id]
-        for lot, part in hold["taken"]:
-            lot["held"] -= part
-            lot["free"] += part
-        self.say(
-            "point-released",
-            hold_id=hold_id,
-            points=hold["points"],
-            reason="erased",
-            grants=told(hold["taken"]),
-        )
-        hold["state"], hold["taken"] = "released", []
-
     def redeem_held(self, hold, taken):
         for lot, part in taken:
             lot["held"] -= part

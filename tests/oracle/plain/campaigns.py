@@ -3,9 +3,61 @@
 From DOMAIN.md, Campaigns and Budget: everything is asked of the lists of orders and awards anew, each time.
 """
 
+import json
+from datetime import datetime
 from fractions import Fraction
 
-from plain import orders
+from loyalty_stream.domain.announcements import CampaignPublished, CampaignWithdrawn
+from loyalty_stream.domain.rules import Audience, Award, Campaign, Draw, Prize, Withdrawal
+from plain import orders, when
+
+MINUTE_MS = 60_000
+
+
+def ms(text):
+    return when.ms_of(datetime.fromisoformat(text))
+
+
+def withdrawal(fact):
+    return Withdrawal(fact.data.id, when.ms_of(fact.data.effective_at))
+
+
+def version(fact):
+    """What `campaign-published` carries: the table of the programme file, and `effective_at`."""
+    table = json.loads(bytes(fact.data))
+    award, audience, draw = table["award"], table["audience"], table.get("draw")
+    if draw is not None:
+        prizes = tuple(Prize(each["id"], each["winners"]) for each in draw["prizes"])
+        draw = Draw(prizes, draw["seed_commitment"], draw["entry_cost"])
+    multiplier = award.get("multiplier")
+    after = audience.get("registered_after")
+    return Campaign(
+        id=table["id"],
+        version=table["version"],
+        theme=table["theme"],
+        mode=table["mode"],
+        starts_at_ms=ms(table["starts_at"]),
+        ends_at_ms=ms(table["ends_at"]),
+        trigger=table["trigger"],
+        award=Award(
+            points=award.get("points", 0),
+            multiplier=None if multiplier is None else Fraction(multiplier),
+            draw_entries=award.get("draw_entries", 0),
+            gift=award.get("gift", ""),
+        ),
+        audience=Audience(
+            frozenset(audience["tiers"]), frozenset(audience["segments"]), ms(after) if after else 0
+        ),
+        include_skus=frozenset(table["include_skus"]),
+        minimum_amount=table["minimum_amount"],
+        accumulate=table["accumulate"],
+        per_customer_limit=table["per_customer_limit"],
+        budget_points=table["budget_points"],
+        stacking=table["stacking"],
+        priority=table["priority"],
+        draw=draw,
+        effective_at_ms=ms(table["effective_at"]),
+    )
 
 
 class Campaigns:
@@ -13,8 +65,24 @@ class Campaigns:
         self.rules = rules
         self.world = world
         self.versions = list(rules.campaigns)
+        self.seen = set()
         self.given = {}
         """Campaign -> points granted of its budget, over all customers; what refunds take back does not return."""
+
+    # -- what is announced -----------------------------------------------------------------------------
+
+    def announce(self, fact, at):
+        """A version or a withdrawal on the topic; says whether it is taken. After a draw's seed no version is."""
+        if (fact.subject, fact.source, fact.id) in self.seen:
+            return True
+        told = withdrawal(fact) if isinstance(fact, CampaignWithdrawn) else version(fact)
+        if told.effective_at_ms < at + MINUTE_MS:
+            return False
+        if isinstance(fact, CampaignPublished) and told.id in self.world.mall.revealed:
+            return False
+        self.seen.add((fact.subject, fact.source, fact.id))
+        self.versions.append(told)
+        return True
 
     # -- which are there -------------------------------------------------------------------------------
 
@@ -50,6 +118,14 @@ class Campaigns:
     def had(self, book, campaign):
         """How many awards the customer has of it, those taken back not counted."""
         return sum(award["count"] for award in book.awards if award["campaign"].id == campaign.id)
+
+    def had_for_spend(self, book, campaign):
+        """Those of them that were given for the spend over the window."""
+        return sum(
+            award["count"]
+            for award in book.awards
+            if award["campaign"].id == campaign.id and award["kind"] == "window"
+        )
 
     def within_limit(self, book, campaign, count):
         limit = campaign.per_customer_limit
@@ -116,7 +192,7 @@ class Campaigns:
         if campaign.accumulate:
             spend += self.spent(book, campaign)
         if campaign.accumulate and minimum and campaign.award.multiplier is None:
-            count = max(spend // minimum - self.had(book, campaign), 0)
+            count = max(spend // minimum - self.had_for_spend(book, campaign), 0)
         else:
             count = 1 if spend >= minimum else 0
         return self.within_limit(book, campaign, count)
@@ -179,6 +255,7 @@ class Campaigns:
     def multiply(self, book, match, order):
         """A grant for each rule that it adds to; together they are one award."""
         award = {"campaign": match["campaign"], "count": 1, "order": order, "kind": "order"}
+        award |= {"entries": [], "gift": None, "lines": ()}
         book.awards.append(award)
         made = []
         for extra in match["extras"]:
@@ -192,7 +269,8 @@ class Campaigns:
         campaign, count = match["campaign"], match["count"]
         kind = "window" if campaign.accumulate and order is not None else "order"
         award = {"campaign": campaign, "count": count, "order": order, "kind": kind}
-        award |= {"review_id": review_id, "lots": []}
+        award |= {"review_id": review_id, "lots": [], "entries": [], "gift": None}
+        award["lines"] = match.get("lines", ())
         book.awards.append(award)
         if campaign.award.points:
             back, told = {}, {}
@@ -201,7 +279,7 @@ class Campaigns:
                 back |= {"minimum": max(campaign.minimum_amount, 1), "lines": match["lines"]}
                 told = {"base_amount": sum(line["net"] for line in match["lines"])}
             self.give(book, award, [{"points": campaign.award.points * count, "back": back, "told": told}])
-        self.world.mall.award(book, award, match)
+        self.world.mall.award(book, award)
 
     def give(self, book, award, made):
         """Grant at once, or ask the budget, whose owner answers when the line is done: first come, first served."""
@@ -214,7 +292,7 @@ class Campaigns:
     def answer(self, book, award, made, at):
         campaign, order = award["campaign"], award["order"]
         asked = sum(each["points"] for each in made)
-        given = min(asked, campaign.budget_points - self.given.get(campaign.id, 0))
+        given = min(asked, max(campaign.budget_points - self.given.get(campaign.id, 0), 0))
         self.given[campaign.id] = self.given.get(campaign.id, 0) + given
         if book.erased:
             return
@@ -246,14 +324,25 @@ class Campaigns:
     def undo(self, book, order):
         """After a refund: an award is gone when all that it gave was taken back; spend that is gone takes awards back."""
         self.undo_orders(book, order)
-        self.world.mall.undo(book, order)
+        for award in book.awards:
+            campaign = award["campaign"]
+            if award["order"] is order and award["kind"] == "order" and award["count"]:
+                paid = sum(line["net"] for line in award["lines"])
+                spend = paid - sum(line["refunded"] for line in award["lines"])
+                gone = order["cancelled"] or (orders.net(order) and orders.left(order) == 0)
+                if gone or (spend < paid and spend < max(campaign.minimum_amount, 1)):
+                    self.world.mall.take_back(book, award, award["count"])
         for campaign_id in order.get("counts", ()):
             self.undo_latest(book, campaign_id)
 
     def undo_review(self, book, review_id):
         """A removed review: its awards are gone, and what they granted."""
         for award in book.awards:
-            if award.get("review_id") == review_id:
+            if award.get("review_id") != review_id or award["count"] == 0:
+                continue
+            if not award["campaign"].award.points:
+                self.world.mall.take_back(book, award, 1)
+            else:
                 award["count"] = 0
                 lots = [lot for lot in award["lots"] if lot is not None]
                 if lots:
@@ -274,11 +363,13 @@ class Campaigns:
         ]
         for award in reversed(given):
             campaign = award["campaign"]
-            beyond = self.had(book, campaign) - self.spent(book, campaign) // max(campaign.minimum_amount, 1)
-            back = min(beyond, award["count"])
+            reached = self.spent(book, campaign) // max(campaign.minimum_amount, 1)
+            back = min(self.had_for_spend(book, campaign) - reached, award["count"])
             if back > 0 and campaign.award.points:
                 award["count"] -= back
                 self.take_back(book, award)
+            elif back > 0:
+                self.world.mall.take_back(book, award, back)
 
     def take_back(self, book, award):
         """Of points that the budget has cut, so many stay as the awards that are left are worth at most."""

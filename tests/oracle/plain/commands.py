@@ -60,7 +60,7 @@ def erased(book, fact, world):
     """Holds are given back, what is left is revoked, debt is let go, and that is the end."""
     book.ids = {("erased", fact.data.request_id)}
     for hold_id in sorted(name for name, hold in book.holds.items() if hold["state"] == "open"):
-        book.erase_hold(hold_id)
+        book.give_back(hold_id, "erased")
     world.expire_passed(book, book.now, book.at)
     book.begin(fact.source, fact.id, book.at, book.now)
     left = [(lot, lot["free"] + lot["pending"]) for lot in book.lots if lot["free"] or lot["pending"]]
@@ -75,6 +75,7 @@ def erased(book, fact, world):
             grants=told(left),
         )
     book.let_go += book.debt()
+    world.mall.forget(book.customer)
     book.waiting, book.tier, book.erased = [], None, True
     book.seen = {(fact.source, fact.id)}  # nothing is kept of what was before, not even that it was seen
 

@@ -36,7 +36,8 @@ class Tiers:
         return names.index(book.tier) if book.tier in names else -1
 
     def earned(self, book):
-        self.settle(book, falls=self.rules.downgrade == "immediate")
+        """What is earned lowers nothing; a tier that ends at this very instant ends after all that waited for it."""
+        self.settle(book, falls=False)
 
     def lowered(self, book):
         self.settle(book, falls=self.rules.downgrade == "immediate")

@@ -4,6 +4,7 @@ Written from DOMAIN.md and EVENTS.md alone, separately from the domain and as pl
 package it knows the types of facts and rules, nothing else.
 """
 
+from loyalty_stream.domain.announcements import CampaignPublished, CampaignWithdrawn, DrawSeedRevealed
 from loyalty_stream.domain.facts import (
     ActivityAttended,
     AdjustPoints,
@@ -35,6 +36,7 @@ from plain.mall import Mall
 from plain.tiers import Tiers
 
 OWN = "loyalty-stream"
+ANNOUNCED = (CampaignPublished, CampaignWithdrawn, DrawSeedRevealed)
 
 
 def hold(book, fact, world):
@@ -79,8 +81,10 @@ DECIDE = {
 
 
 class World:
-    def __init__(self, rules, grant_ids=None):
+    def __init__(self, rules, grant_ids=None, entry_ids=None):
         self.rules = rules
+        self.entry_ids = {} if entry_ids is None else entry_ids
+        """Customer and label of an awarded entry -> its id, where it is known."""
         self.grant_ids = {} if grant_ids is None else grant_ids
         """Customer and label of a lot -> the id of its grant, where it is known."""
         self.clock = 0
@@ -102,14 +106,31 @@ class World:
         if at < self.clock - self.rules.retention_ms:
             return [], True
         self.bad = False
-        self.advance(at)
-        self.apply(fact, at)
+        if isinstance(fact, ANNOUNCED):
+            self.announce(fact, at)
+        else:
+            self.advance(at)
+            self.apply(fact, at)
         while self.to_do:
             self.to_do.pop(0)()
         made = [
             event for customer, book in self.books.items() for event in book.events[before.get(customer, 0) :]
         ]
         return made, self.bad
+
+    def announce(self, fact, at):
+        """What is told to all: what is wrong does not even move the clock."""
+        if isinstance(fact, DrawSeedRevealed):
+            campaign_id, seed = fact.data.campaign_id, fact.data.seed
+            self.bad = not self.mall.may_reveal(campaign_id, seed, at)
+            if not self.bad:
+                self.mall.revealed.add(campaign_id)
+                self.advance(at)
+                self.mall.draw(campaign_id, seed, at)
+        else:
+            self.bad = not self.campaigns.announce(fact, at)
+            if not self.bad:
+                self.advance(at)
 
     def book(self, customer):
         if customer not in self.books:
