@@ -36,8 +36,8 @@ class _Day:
         self.ends = ends
 
 
-_TODAY: Final[list[_Day]] = [_Day(UTC, 0, 0, 0)]
-"""The day that was asked for last: most events come in the order of their time."""
+_DAYS: Final[list[_Day]] = [_Day(UTC, 0, 0, 0), _Day(UTC, 0, 0, 0)]
+"""The days that were asked for last: that of the events that come now, and that on which something of theirs ends."""
 
 
 def to_ms(moment: datetime) -> int:
@@ -81,15 +81,18 @@ def to_datetime(ms: int) -> datetime:
 
 def local_day(ms: int, zone: tzinfo) -> int:
     """The local date of the instant, as days since 1970-01-01."""
-    today = _TODAY[0]
-    if today.zone is zone and today.begins <= ms < today.ends:
-        return today.day
+    known = _DAYS[0]
+    if known.zone is zone and known.begins <= ms < known.ends:
+        return known.day
+    other = _DAYS[1]
+    if other.zone is zone and other.begins <= ms < other.ends:
+        return other.day
     day = _day_of_quarter(ms // QUARTER_MS, zone)
     if day is None:
         return _local(ms, zone).toordinal() - _EPOCH_ORDINAL
     begins, ends = first_instant(day, zone), first_instant(day + 1, zone)
     if ends - begins == DAY_MS and _aware(begins, zone).utcoffset() == _aware(ends - 1, zone).utcoffset():
-        _TODAY[0] = _Day(zone, day, begins, ends)
+        _DAYS[0], _DAYS[1] = _Day(zone, day, begins, ends), known
     return day
 
 
