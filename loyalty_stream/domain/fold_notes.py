@@ -63,7 +63,7 @@ def remember(account: Account, key: bytes, at: int) -> None:
 
 
 def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa: C901, PLR0912, PLR0915 - one case for each kind
-    match note:
+    match note:  # the commonest first: every one before costs as much as a call
         case OrderNote():
             lines: list[Line] = []
             for line_id, net in note.lines:
@@ -77,13 +77,6 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
                 account.first_order = stem
             if account.waiting:
                 account.waiting.pop(stem, None)
-        case RefundNote():
-            _fold_refund(account, note, stem)
-        case CompletionNote():
-            order = _order(account, note.order_id)
-            order.completed = True
-            orders.save(account, order)
-            account.waiting.pop(stem, None)
         case CheckInNote():
             _join_streaks(account.streaks, note.day)
         case ReviewNote():
@@ -92,11 +85,6 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
                 remember(account, identity.business_key("reviewed", note.order_id, note.sku), at)
             if note.earned:
                 count(account, note.day, "review", 1)
-        case ReviewRemovedNote():
-            remember(account, identity.business_key("review-removed", note.review_id), at)
-            key = identity.business_key("review", note.review_id)
-            account.reviews.pop(key, None)
-            account.review_awards.pop(key, None)
         case ShareNote():
             remember(account, identity.business_key("share", note.share_id), at)
             if note.earned:
@@ -105,6 +93,22 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             remember(account, identity.business_key("game", note.game_id, note.play_id), at)
             if note.earned:
                 count(account, note.day, f"game:{note.game_id}", 1)
+        case AwardNote():
+            fold_campaigns.awarded(account, note, stem, at)
+        case AskNote():
+            fold_rewards.asked(account, note, at)
+        case RefundNote():
+            _fold_refund(account, note, stem)
+        case CompletionNote():
+            order = _order(account, note.order_id)
+            order.completed = True
+            orders.save(account, order)
+            account.waiting.pop(stem, None)
+        case ReviewRemovedNote():
+            remember(account, identity.business_key("review-removed", note.review_id), at)
+            key = identity.business_key("review", note.review_id)
+            account.reviews.pop(key, None)
+            account.review_awards.pop(key, None)
         case SurveyNote():
             account.surveys.append(note.survey_id)
         case ActivityNote():
@@ -130,8 +134,6 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             hold.state = "spent"
         case ForgottenNote():
             _forget(account, note)
-        case AwardNote():
-            fold_campaigns.awarded(account, note, stem, at)
         case AwardWithdrawnNote():
             fold_campaigns.withdrawn(account, note)
             if note.order_id is None and note.review_id is None:
@@ -145,8 +147,6 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             fold_standing(account, note)
         case ReferralNote():
             account.referral_told = True
-        case AskNote():
-            fold_rewards.asked(account, note, at)
         case AnswerNote():
             fold_rewards.answered(account, note)
         case ReturnNote():
