@@ -60,7 +60,7 @@ class Settings:
     """Accounts kept decoded, over all partitions: about 10 KB each."""
     tables: Path | None = None
     """A directory on a local disk: accounts are then kept in files there, 200 bytes of each in memory."""
-    batch_records: int = 4_000
+    batch_records: int = 12_000
     session_timeout: float = 30.0
     """Seconds after which the group gives a silent worker's partitions to others."""
     connection: Mapping[str, Any] = field(default_factory=dict)

@@ -91,7 +91,12 @@ def worker(
         ),
     ] = DEFAULTS.tables,
     batch_records: Annotated[
-        int, typer.Option(envvar="LOYALTY_BATCH_RECORDS", min=1, help="The most records in one transaction.")
+        int,
+        typer.Option(
+            envvar="LOYALTY_BATCH_RECORDS",
+            min=1,
+            help="The most records in one transaction, as there are of a backlog.",
+        ),
     ] = DEFAULTS.batch_records,
     session_timeout: Annotated[
         float,
