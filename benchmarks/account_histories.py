@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from benchmarks.workload import BEGINS, Input, customer, event, order
-from loyalty_stream.app.account_table import Entry
+from loyalty_stream.app.account_table import Entry, EntryCodec
 from loyalty_stream.app.ledger import LedgerStage
 from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
@@ -118,7 +118,7 @@ def two_years(programme: Rules, seed: int) -> Entry:
 
 def stored_accounts(count: int, histories: list[Entry], seed: int) -> Iterator[tuple[bytes, bytes]]:
     """Key and encoded account of customers 0 to `count`, as the changelog has them."""
-    codec = LedgerStage.codec
+    codec = EntryCodec()
     templates = [codec.encode(entry) for entry in histories]
     places = [_places_of_keys(entry, value) for entry, value in zip(histories, templates, strict=True)]
     random = Random(seed)

@@ -18,7 +18,7 @@ from benchmarks import machine, report
 from benchmarks.account_histories import WEEKS, real_histories, stored_accounts, two_years
 from benchmarks.cluster import BATCH_BYTES, Cluster, Program, cluster, metric, now_ms, place, worker
 from benchmarks.workload import BEGINS, SEED, inputs, rules
-from loyalty_stream.app.ledger import LedgerStage
+from loyalty_stream.app.account_table import EntryCodec
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.engine.task import TIME_KEY
 from loyalty_stream.wire.partitioning import partition_of
@@ -163,7 +163,7 @@ def show(found: Accounts) -> list[report.Ratio]:
         report.Ratio("bytes of a typical account", report.count(found.mean_bytes), "at most 600"),
         report.Ratio(
             f"bytes of an account of {WEEKS} weekly orders",
-            report.count(len(LedgerStage.codec.encode(two_years(rules(), SEED)))),
+            report.count(len(EntryCodec().encode(two_years(rules(), SEED)))),
             "at most 4,096",
         ),
         report.Ratio(

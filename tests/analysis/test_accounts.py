@@ -5,7 +5,7 @@ from random import Random
 import msgspec
 import pytest
 from random_histories import history
-from random_programmes import AT_WORK, programme
+from random_programmes import PARTS, programme
 
 from loyalty_stream.analysis.layout import export_lines
 from loyalty_stream.analysis.source import connect
@@ -17,10 +17,10 @@ FIGURES = ("available", "pending", "held", "debt", "granted", "redeemed", "expir
 @pytest.mark.parametrize("number", range(12))
 def test_accounts_are_what_the_ledger_says(number, tmp_path):
     random = Random(f"accounts/{number}")
-    rules = programme(random, AT_WORK)
+    rules = programme(random, PARTS)
     simulation = Simulation(rules)
     events = []
-    for line, fact in enumerate(history(random, rules, AT_WORK), 1):
+    for line, fact in enumerate(history(random, rules, PARTS), 1):
         made, _ = simulation.apply(line, msgspec.json.encode(fact))
         events += made
         simulation.late()
