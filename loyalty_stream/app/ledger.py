@@ -168,9 +168,8 @@ class LedgerProcessor:
 
     def process(self, topic: str, record: Record, event: wire.Decoded | wire.Refused) -> None:
         # Once for every record: what most events do not need is asked before it is called.
-        if not isinstance(
-            event, wire.Decoded
-        ):  # not the other way round: a class that it is not costs ten times that
+        # Not asked the other way round: for a class that it is not, `isinstance` takes thirty times as long.
+        if not isinstance(event, wire.Decoded):
             self._set_aside(topic, record, event.code, event.message)
             return
         if self._behind:
