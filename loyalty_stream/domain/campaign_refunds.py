@@ -181,22 +181,11 @@ def _revoke(journal: Journal, rules: Rules, held: _Held, awards: int) -> None:
 
 def _held(order: Order, each: Counted) -> _Held:
     kind = f"campaign:{each.campaign_id}"
+    granted: tuple[str, int, int, int] = ("", 0, 0, 0)
     for earned in order.earned:
         if earned.kind == kind and earned.exact is None and not earned.steps:
-            return _Held(
-                each.order_id,
-                order.stem,
-                each.campaign_id,
-                each.minimum,
-                each.awards,
-                each.points,
-                each.entries,
-                each.gift,
-                earned.grant_id,
-                earned.points,
-                earned.revoked,
-                earned.earned_at or order.paid_at,
-            )
+            granted = (earned.grant_id, earned.points, earned.revoked, earned.earned_at or order.paid_at)
+            break
     return _Held(
         each.order_id,
         order.stem,
@@ -206,4 +195,5 @@ def _held(order: Order, each: Counted) -> _Held:
         each.points,
         each.entries,
         each.gift,
+        *granted,
     )
