@@ -90,10 +90,19 @@ def local_day(ms: int, zone: tzinfo) -> int:
     day = _day_of_quarter(ms // QUARTER_MS, zone)
     if day is None:
         return _local(ms, zone).toordinal() - _EPOCH_ORDINAL
-    begins, ends = first_instant(day, zone), first_instant(day + 1, zone)
-    if ends - begins == DAY_MS and _aware(begins, zone).utcoffset() == _aware(ends - 1, zone).utcoffset():
-        _DAYS[0], _DAYS[1] = _Day(zone, day, begins, ends), known
+    whole = _whole_day(day, zone)
+    if whole is not None:
+        _DAYS[0], _DAYS[1] = whole, known
     return day
+
+
+@lru_cache(maxsize=1 << 14)
+def _whole_day(day: int, zone: tzinfo) -> _Day | None:
+    """The local date, or None where the clock is changed on it; kept, as a replay by customer leaps between days."""
+    begins, ends = first_instant(day, zone), first_instant(day + 1, zone)
+    if ends - begins != DAY_MS or _aware(begins, zone).utcoffset() != _aware(ends - 1, zone).utcoffset():
+        return None
+    return _Day(zone, day, begins, ends)
 
 
 @lru_cache(maxsize=1 << 14)
