@@ -1,7 +1,6 @@
 """The worker: a Faust app with our transport, agents, tasks, metrics and web pages."""
 
 import asyncio
-import gc
 import logging
 import socket
 import tempfile
@@ -24,6 +23,7 @@ from loyalty_stream.app.metrics import Metrics
 from loyalty_stream.app.pseudonyms import ledger_stage
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain.rules import Rules
+from loyalty_stream.engine import process_memory
 from loyalty_stream.engine.broadcast import KafkaBroadcast
 from loyalty_stream.engine.kafka_log import KafkaLog, KafkaSettings
 from loyalty_stream.engine.log import Guarantee
@@ -166,7 +166,7 @@ def run(settings: Settings, rules: Rules, *, logging_config: dict[str, Any]) -> 
 
 
 def _run(worker: Worker, settings: Settings, partitions: int, logging_config: dict[str, Any]) -> int:
-    _tune_garbage_collection()
+    process_memory.settle()
     logger.info(
         "guarantee in force: %s, granted by %s; %d partitions, clock: %s",
         worker.guarantee, settings.bootstrap_servers, partitions, settings.clock,
@@ -188,15 +188,6 @@ def _run(worker: Worker, settings: Settings, partitions: int, logging_config: di
         logger.info("stopped")
         return ended.code if isinstance(ended.code, int) else 1
     return 0
-
-
-def _tune_garbage_collection() -> None:
-    """Look for cycles seldom: events, lots and records make none, and the accounts at hand are many to look through.
-
-    CPython's default, a look at the young after 700 new containers, costs a third of the time of an event.
-    """
-    gc.freeze()
-    gc.set_threshold(1_000_000, 50, 1_000)
 
 
 def _claim_port(settings: Settings) -> None:

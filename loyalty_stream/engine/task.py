@@ -102,6 +102,7 @@ class PartitionTask:
         """Broadcast topics that may hold records which were not read yet; nothing is processed until they are."""
         self._log = log
         self._options = options
+        self._slice = min(options.slice_records, options.batch_records)
         self.table, self.side_tables = self._new_tables()
         self._observer = observer
         self._broadcast = Silence() if broadcast is None else broadcast
@@ -118,9 +119,9 @@ class PartitionTask:
         self._busy = True
         self._waiting: tuple[Mapping[str, int], list[Callable[[], None]]] | None = None
         """What is to be called once the inputs are processed up to these ends."""
-        self._inbox = Inbox({}, {})
         self._context = Context(partition, self.table, self.side_tables)
         self._processor: Processor = stage.processor(self._context)
+        self._inbox = Inbox({}, {}, self._processor)
 
     @property
     def at_work(self) -> bool:
@@ -190,7 +191,8 @@ class PartitionTask:
         self._busy = True
         self._heard = 0
         ends = await self._log.end_offsets()
-        self._inbox = Inbox({topic: committed.get(topic, 0) for topic in self.stage.inputs}, ends)
+        starts = {topic: committed.get(topic, 0) for topic in self.stage.inputs}
+        self._inbox = Inbox(starts, ends, self._processor)
         self._stored_time = self._processor.time
         self.waits_for = self.stage.broadcasts  # nothing of them was heard yet
         self._waiting = None
@@ -207,11 +209,11 @@ class PartitionTask:
         await self._read(0.0 if at_hand or self._busy else self._options.tick)
         if not await self._listen():
             return
-        items = self._inbox.take(self._options.batch_records)
+        items, patient = self._inbox.take(self._slice), True
         if not items and at_hand:
-            items = await self._await_others()
+            items, patient = await self._await_others()
         if items:
-            await self._transact(items)
+            await self._transact(items, patient=patient)
         elif self._busy:
             await self._go_on()
         await self._catch_up()
@@ -235,7 +237,7 @@ class PartitionTask:
 
     async def _read(self, wait: float) -> None:
         for batch in await self._log.read(wait):
-            self._inbox.add(batch, self._processor)
+            self._inbox.add(batch)
 
     async def _listen(self) -> bool:
         """Tell the processor what was broadcast; False, and nothing may be processed, while that is not known."""
@@ -262,25 +264,37 @@ class PartitionTask:
                 self._busy = True
         return True
 
-    async def _await_others(self) -> Sequence[Item]:
-        """Something is at hand, but another topic may hold earlier events that have not arrived: wait for it."""
+    async def _await_others(self) -> tuple[Sequence[Item], bool]:
+        """Something is at hand, but another topic may hold earlier events that have not arrived: wait for it.
+
+        What can be taken then, and whether the wait was worth it: if not, nothing waits for now.
+        """
         since = monotonic()
         while not self._stopping and monotonic() - since < self._options.patience:
             await self._read(self._options.tick)
-            if items := self._inbox.take(self._options.batch_records):
-                return items
-        return () if self._stopping else self._inbox.take(self._options.batch_records, patient=False)
+            if items := self._inbox.take(self._slice):
+                return items, True
+        return () if self._stopping else self._inbox.take(self._slice, patient=False), False
 
-    async def _transact(self, items: Sequence[Item]) -> None:
+    async def _transact(self, items: Sequence[Item], *, patient: bool = True) -> None:
+        """Apply these items and what is at hand after them, slice by slice, and commit."""
         started = monotonic()
-        process, poison = self._processor.process, self._poison
+        left = self._options.batch_records
         in_a_row = self._refused_in_a_row
-        left = self._options.slice_records
-        for _, topic, record, event in items:
-            left -= 1
-            if left < 0:
-                left = self._options.slice_records
+        while items:
+            left -= len(items)
+            in_a_row = self._process(items, in_a_row)
+            items = self._inbox.take(min(left, self._slice), patient=patient)
+            if items:
                 await asyncio.sleep(0)
+        self._busy = self._processor.proceed()
+        await self._commit(self._options.batch_records - left, started)
+        self._refused_in_a_row = in_a_row
+
+    def _process(self, items: Sequence[Item], in_a_row: int) -> int:
+        """Apply the items; `in_a_row`: how many records right before are set aside, and before what comes next."""
+        process, poison = self._processor.process, self._poison
+        for _, topic, record, event in items:
             if poison and (topic, record.offset) in poison:
                 self._processor.refuse(topic, record, poison[topic, record.offset])
                 in_a_row += 1
@@ -292,9 +306,7 @@ class PartitionTask:
             except Exception as error:
                 raise ProcessingFailedError(topic, record.offset, error, in_a_row) from error
             in_a_row = 0
-        self._busy = self._processor.proceed()
-        await self._commit(len(items), started)
-        self._refused_in_a_row = in_a_row
+        return in_a_row
 
     async def _go_on(self) -> None:
         """Nothing has arrived: a slice of the work that no record asked for."""

@@ -1,6 +1,5 @@
 """One shard of the history replayed in a process of its own. It must not know the other shards, nor who answers."""
 
-import gc
 from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from loyalty_stream.analysis.what_if.told import FactFailedError, Outcome, Rewar
 from loyalty_stream.analysis.what_if.turns import Turn, read, text_array
 from loyalty_stream.domain.facts import EntryWon
 from loyalty_stream.domain.rules import Rules
+from loyalty_stream.engine import process_memory
 
 _NOBODY: Final[Mapping[str, Mapping[str, object]]] = {}
 
@@ -139,9 +139,7 @@ def begin(rules: Rules, ends: Mapping[int, int]) -> None:
     """What every task needs; once for each process."""
     global _rules, _ends
     _rules, _ends = rules, ends
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(1_000_000, 50, 1_000)  # as a worker: what a history leaves behind, counting frees
+    process_memory.settle()  # as a worker: what a history leaves behind, counting frees
 
 
 def work_here(task: Task) -> Done:
