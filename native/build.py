@@ -13,6 +13,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import held_names
+
 ROOT = Path(__file__).parents[1]
 # Modules that run for every record and define no msgspec struct: a struct is compiled already, and mypyc would
 # drop its options (frozen, gc) without a word.
@@ -94,6 +96,7 @@ def build(target: Path) -> None:
     )
     shutil.copy(ROOT / "pyproject.toml", target)
     modules = [f"loyalty_stream/{module}" for module in MODULES]
+    _hold_names(target, modules)
     # Without a path of ours: only the copy may be found.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment["CFLAGS"] = f"{FLAGS} {environment.get('CFLAGS', '')}"
@@ -104,6 +107,18 @@ def build(target: Path) -> None:
     shutil.rmtree(target / "build")
     if sys.platform == "linux":
         _build_huge_arenas(target / "loyalty_stream/engine")
+
+
+def _hold_names(target: Path, modules: list[str]) -> None:
+    interpreted = {
+        f"{'.'.join(path.relative_to(target).with_suffix('').parts)}.{name}"
+        for path in (target / "loyalty_stream").rglob("*.py")
+        if str(path.relative_to(target)) not in modules
+        for name in held_names.defined(path.read_text())
+    }
+    for module in modules:
+        path = target / module
+        path.write_text(held_names.hold(path.read_text(), interpreted))
 
 
 def _build_huge_arenas(folder: Path) -> None:

@@ -13,15 +13,15 @@ from loyalty_stream.domain.rules import Period
 
 RoundTo: TypeAlias = Literal["none", "day", "month_end", "year_end"]
 
-DAY_MS = 24 * 3600 * 1000
+DAY_MS: Final = 24 * 3600 * 1000
 QUARTER_MS: Final = 15 * 60 * 1000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_AT: Final[dict[tzinfo | None, datetime]] = {}
 _DATES: Final[dict[datetime, int]] = {}
 _MOST_DATES: Final = 1 << 14
 _LATEST: Final[list[datetime]] = [_EPOCH]
 _LATEST_MS: Final[list[int]] = [0]
-_EPOCH_ORDINAL = _EPOCH.toordinal()
+_EPOCH_ORDINAL: Final = _EPOCH.toordinal()
 
 
 class _Day:

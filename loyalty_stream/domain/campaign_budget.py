@@ -5,6 +5,7 @@ It must not know why points are given (`campaign_awards`), nor what was refunded
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from loyalty_stream.domain import allocations, grants
 from loyalty_stream.domain.campaign_terms import Campaign
@@ -12,8 +13,8 @@ from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.notes import CampaignGrant, ForCampaign
 from loyalty_stream.domain.rules import Rules
 
-REASON = "campaign"
-CUT = "campaign, cut by its budget"
+REASON: Final = "campaign"
+CUT: Final = "campaign, cut by its budget"
 
 
 def grant(

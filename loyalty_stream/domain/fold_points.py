@@ -20,7 +20,7 @@ from loyalty_stream.domain.fold_notes import count, remember
 from loyalty_stream.domain.notes import ReviewNote
 from loyalty_stream.domain.scope import net_in
 
-FIRST_PURCHASE = "first purchase"
+FIRST_PURCHASE: Final = "first purchase"
 """The reason of the first-purchase bonus."""
 ADJUSTMENT: Final = "adjust-points"
 GRANT: Final = "grant-points"

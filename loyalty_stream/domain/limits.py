@@ -3,12 +3,14 @@
 It must not know which services send what; the counters are kept by `evolve`, from notes and grants.
 """
 
+from typing import Final
+
 from loyalty_stream.domain import grants
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.rules import Rules
 
-POINTS = "points"
+POINTS: Final = "points"
 """The daily counter of the points that count against `[earning.limits] daily`."""
 
 

@@ -52,7 +52,7 @@ _LINE_IDS: Final = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
 _BYTE: Final = tuple([bytes((value,)) for value in range(256)])
 
 _encode: Final = msgspec.msgpack.Encoder().encode
-_StoredEarned: Any = msgspec.defstruct(
+_StoredEarned: Final[Any] = msgspec.defstruct(
     "StoredEarned",
     [
         ("grant_id", str),
@@ -68,7 +68,7 @@ _StoredEarned: Any = msgspec.defstruct(
     ],
     array_like=True,
 )
-_StoredOrder: Any = msgspec.defstruct(
+_StoredOrder: Final[Any] = msgspec.defstruct(
     "StoredOrder",
     [
         ("stem", str),

@@ -6,6 +6,7 @@ because most are never looked at again, and those that were added or changed sin
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from loyalty_stream.domain import identity, order_records
 from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Earned, Order
@@ -97,14 +98,14 @@ def earned_of(order: Order, grant_id: str) -> Earned | None:
     return None
 
 
-_HOW_IT_IS_PACKED = frozenset(
+_HOW_IT_IS_PACKED: Final = frozenset(
     (
         "orders", "terms", "midnight", "unpacked", "packed_lots", "lots_packed", "first_expires_at",
         "last_expires_at", "last_earned_at", "last_grant_id", "filed", "first_placed",
         "registered_placed", "packed_days", "packed_reviews",
     )
 )  # fmt: skip
-_WHAT_IT_IS = [name for name in ACCOUNT_FIELDS if name not in _HOW_IT_IS_PACKED]
+_WHAT_IT_IS: Final = [name for name in ACCOUNT_FIELDS if name not in _HOW_IT_IS_PACKED]
 
 
 def _all(account: Account) -> list[Order]:

@@ -3,7 +3,7 @@
 It must not know when that is; `decide` and `expiry` say so.
 """
 
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
@@ -17,7 +17,7 @@ from loyalty_stream.domain.rules import Rules
 
 _Early: TypeAlias = OrderPaid | OrderRefunded | OrderCancelled | OrderCompleted
 
-_EARLY: msgspec.json.Decoder[_Early] = msgspec.json.Decoder(_Early)
+_EARLY: Final[msgspec.json.Decoder[_Early]] = msgspec.json.Decoder(_Early)
 
 
 def hold_seen(account: Account, hold_id: str, rules: Rules, now: int) -> list[PointEvent]:

@@ -3,6 +3,8 @@
 A removal takes them back, and what campaigns gave for it, whichever of the two arrives first.
 """
 
+from typing import Final
+
 from loyalty_stream.domain import calendar, campaign_awards, campaign_refunds, identity, limits, revoking
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import Revoked
@@ -11,7 +13,7 @@ from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.notes import KeyNote, ReviewNote, ReviewRemovedNote
 from loyalty_stream.domain.rules import Rules
 
-COUNTER = "review"
+COUNTER: Final = "review"
 
 
 def decide_review_published(journal: Journal, fact: ReviewPublished, rules: Rules) -> None:

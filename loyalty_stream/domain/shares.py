@@ -1,12 +1,14 @@
 """Points for sharing: once per share id, so many a day ([earning.share])."""
 
+from typing import Final
+
 from loyalty_stream.domain import calendar, campaign_awards, identity, limits
 from loyalty_stream.domain.facts import ShareCompleted
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.notes import KeyNote, ShareNote
 from loyalty_stream.domain.rules import Rules
 
-COUNTER = "share"
+COUNTER: Final = "share"
 
 
 def decide_share_completed(journal: Journal, fact: ShareCompleted, rules: Rules) -> None:

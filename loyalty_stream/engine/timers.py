@@ -6,10 +6,11 @@ keeps true is only this: every key has an entry no later than it falls due.
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from typing import Final
 
-NEVER = 1 << 61
+NEVER: Final = 1 << 61
 """Later than every instant, and small enough for compiled code to compare it as a machine's integer."""
-_BUCKET_MS = 3600 * 1000
+_BUCKET_MS: Final = 3600 * 1000
 
 
 class Timers:

@@ -25,7 +25,7 @@ Stored: TypeAlias = list[object]
 """An account of any version as plain values, in the order of its fields then."""
 Upcaster: TypeAlias = Callable[[Stored], Stored]
 
-UPCASTERS: Mapping[int, Upcaster] = {1: account_v1.upcast, 2: account_v2.upcast}
+UPCASTERS: Final[Mapping[int, Upcaster]] = {1: account_v1.upcast, 2: account_v2.upcast}
 """Version -> what makes the next version's fields of that version's."""
 
 
@@ -69,7 +69,7 @@ _EMPTY: Final = Account()
 _NO_HOLDS: Final[dict[str, msgspec.Raw]] = {}
 _NO_RARE: Final = _rare_of(_EMPTY)
 
-_StoredHold: Any = msgspec.defstruct(
+_StoredHold: Final[Any] = msgspec.defstruct(
     "StoredHold",
     [
         ("points", int | None),
@@ -85,7 +85,7 @@ _StoredHold: Any = msgspec.defstruct(
 
 Its points are None where they are those of what was `spent` together."""
 
-_StoredAccount: Any = msgspec.defstruct(
+_StoredAccount: Final[Any] = msgspec.defstruct(
     "StoredAccount",
     [
         ("sums", list[int], []),
