@@ -37,6 +37,7 @@ MODULES = (
     "domain/campaign_budget.py",
     "domain/campaign_matching.py",
     "domain/campaign_multipliers.py",
+    "domain/campaign_refunds.py",
     "domain/check_ins.py",
     "domain/completion.py",
     "domain/day_records.py",

@@ -19,7 +19,7 @@ TYPING = frozenset({"__future__", "abc", "collections.abc", "dataclasses", "enum
 
 
 def hold(source: str, interpreted: Collection[str]) -> str:
-    """The source of a module, rewritten; `interpreted` are the full names of what must be looked up, as far as it is ours.
+    """The source of a module, rewritten; `interpreted`: the full names of those of ours that must be looked up.
 
     A name of ours that is not among them belongs to a compiled module, which mypyc reaches directly, or is a module.
     """
@@ -42,7 +42,7 @@ def hold(source: str, interpreted: Collection[str]) -> str:
     ]
     lines = [line.encode() for line in source.split("\n")]
     for use in sorted({(use.lineno, use.col_offset, use.id) for use in uses}, reverse=True):
-        line, column, name = use
+        line, column, _ = use
         text = lines[line - 1]
         lines[line - 1] = text[:column] + b"_held_" + text[column:]
     last = imports[-1].end_lineno or 0

@@ -93,6 +93,8 @@ class Account:
     """When days begin for expiries (`lot_records`): quarter of an hour of the UTC day, and one; 0: not known."""
     unpacked: dict[bytes, Order]
     """Orders as they were added or changed and are not packed yet, by their key."""
+    found_order: Order | None
+    """The packed order that was looked for last: a fact looks several times for the same one."""
     campaigns: dict[str, Participation]
     """By campaign id (`campaign_awards`); forgotten with the retention after the campaign's end."""
     # DOMAIN.md, Deletion
@@ -180,6 +182,7 @@ class Account:
         self.terms = b""
         self.midnight = 0
         self.unpacked = {}
+        self.found_order = None
         self.campaigns = {}
         self.erased_at = 0
         self.referral_told = False

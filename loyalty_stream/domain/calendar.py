@@ -171,15 +171,26 @@ def _day_of_quarter(quarter: int, zone: tzinfo) -> int | None:
     return first.toordinal() - _EPOCH_ORDINAL
 
 
-@lru_cache(maxsize=1 << 14)
 def _move(ms: int, months: int, days: int, milliseconds: int, zone: tzinfo) -> int:
     if months == 0 and days == 0:
         return ms + milliseconds
-    local = _local(ms, zone)
+    day = local_day(ms, zone)
+    there = _moved_day(day, months, days)
+    begun, other = _whole_day(day, zone), _whole_day(there, zone)
+    if begun is not None and other is not None:  # by the clock as by the count of milliseconds
+        return ms - begun.begins + other.begins + milliseconds
+    moved = _local(ms, zone) + timedelta(days=there - day)
+    return _from_local(moved, zone, fold=0) + milliseconds
+
+
+@lru_cache(maxsize=1 << 14)
+def _moved_day(day: int, months: int, days: int) -> int:
+    """The local date by so many months, then days; a day that the month lacks becomes its last one."""
+    date_of = date.fromordinal(day + _EPOCH_ORDINAL)
     if months:
-        year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
-        local = local.replace(year=year, month=month + 1, day=min(local.day, monthrange(year, month + 1)[1]))
-    return _from_local(local + timedelta(days=days), zone, fold=0) + milliseconds
+        year, month = divmod(date_of.year * 12 + date_of.month - 1 + months, 12)
+        date_of = date(year, month + 1, min(date_of.day, monthrange(year, month + 1)[1]))
+    return _day_number(date_of) + days
 
 
 def _aware(ms: int, zone: tzinfo) -> datetime:

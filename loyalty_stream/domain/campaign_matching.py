@@ -4,7 +4,6 @@ It must not know how an award is given. Budget never decides a match, and neithe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from loyalty_stream.domain import campaign_multipliers, tiers
@@ -15,18 +14,28 @@ from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.rules import PurchaseRule, Rules
 
 
-@dataclass(frozen=True)
 class Match:
-    """A campaign that matches an event, with what it gives before any cut."""
+    """A campaign that matches an event, with what it gives before any cut.
 
-    campaign: Campaign
-    awards: int = 1
-    scope: tuple[int, ...] = ()
-    """Positions of the order's lines that it counts; empty: all, or no order."""
-    amount: int = 0
-    """The net of those lines, in minor units."""
-    extras: tuple[Extra, ...] = ()
-    """Of a multiplier: what it adds to each purchase rule."""
+    A plain class, as the next one: compiled, a dataclass is still made by the interpreter, and every order makes some.
+    """
+
+    def __init__(
+        self,
+        campaign: Campaign,
+        awards: int = 1,
+        scope: tuple[int, ...] = (),
+        amount: int = 0,
+        extras: tuple[Extra, ...] = (),
+    ) -> None:
+        self.campaign = campaign
+        self.awards = awards
+        self.scope = scope
+        """Positions of the order's lines that it counts; empty: all, or no order."""
+        self.amount = amount
+        """The net of those lines, in minor units."""
+        self.extras = extras
+        """Of a multiplier: what it adds to each purchase rule."""
 
     @property
     def points(self) -> int:
@@ -36,16 +45,22 @@ class Match:
         return self.awards * self.campaign.award.points
 
 
-@dataclass(frozen=True)
 class Choice:
     """What of the live campaigns is at work for an order."""
 
-    matches: tuple[Match, ...]
-    """Those that count, by priority then id."""
-    exclusive: bool
-    """The only one is exclusive: the purchase rules give nothing."""
-    counts: tuple[tuple[str, tuple[int, ...]], ...]
-    """The campaigns that count the order's spend over their window, and its lines that they count."""
+    def __init__(
+        self,
+        matches: tuple[Match, ...],
+        counts: tuple[tuple[str, tuple[int, ...]], ...],
+        *,
+        exclusive: bool,
+    ) -> None:
+        self.matches = matches
+        """Those that count, by priority then id."""
+        self.counts = counts
+        """The campaigns that count the order's spend over their window, and its lines that they count."""
+        self.exclusive = exclusive
+        """The only one is exclusive: the purchase rules give nothing."""
 
 
 def for_event(
@@ -97,7 +112,10 @@ def for_order(
         awards = _reached(account, campaign, amount)
         if awards:
             found.append(Match(campaign, awards, scope, amount))
-    multiplied = any(match.campaign.award.multiplier is not None for match in found)
+    multiplied = False
+    for match in found:
+        if match.campaign.award.multiplier is not None:
+            multiplied = True
     if multiplied:
         order = _Order(rules.purchase, lines, nets, tiers.multiplier(account, rules))
         found = _with_extras(found, order)
@@ -107,7 +125,7 @@ def for_order(
         matches = _after_the_best(matches, order)
     if exclusive:
         counts = [each for each in counts if each[0] == matches[0].campaign.id]
-    return Choice(matches, exclusive, tuple(counts))
+    return Choice(matches, tuple(counts), exclusive=exclusive)
 
 
 def in_audience(
@@ -171,14 +189,16 @@ def _reached(account: Account, campaign: Campaign, amount: int) -> int:
     return awards if left is None else min(awards, left)
 
 
-@dataclass(frozen=True)
 class _Order:
     """What multipliers are worked out from."""
 
-    rules: Sequence[PurchaseRule]
-    lines: Sequence[OrderLine]
-    nets: Sequence[int]
-    tier: Fraction
+    def __init__(
+        self, rules: Sequence[PurchaseRule], lines: Sequence[OrderLine], nets: Sequence[int], tier: Fraction
+    ) -> None:
+        self.rules = rules
+        self.lines = lines
+        self.nets = nets
+        self.tier = tier
 
 
 def _with_extras(found: Sequence[Match], order: _Order) -> list[Match]:

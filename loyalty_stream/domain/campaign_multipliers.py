@@ -5,7 +5,6 @@ difference to the points without it. It must not know which campaigns count.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
 from typing import Final
@@ -19,25 +18,32 @@ _MOST_BITS: Final = 63
 """What an event can hold of an integer: both sides of the fraction lose their lowest bits beyond it."""
 
 
-@dataclass(frozen=True)
 class Multiplying:
     """A multiplier and the positions of the lines that it multiplies; empty: all."""
 
-    multiplier: Fraction
-    scope: tuple[int, ...]
+    def __init__(self, multiplier: Fraction, scope: tuple[int, ...]) -> None:
+        self.multiplier = multiplier
+        self.scope = scope
 
 
-@dataclass(frozen=True)
 class Extra:
     """What a multiplier adds to one purchase rule, as its grant tells it."""
 
-    points: int
-    exact: tuple[int, int]
-    """The extra exact fraction: numerator and denominator."""
-    rounding: Rounding
-    base_amount: int
-    scope: tuple[int, ...] | None
-    """Positions of the lines that both the rule and the campaign count; None: all."""
+    def __init__(
+        self,
+        points: int,
+        exact: tuple[int, int],
+        rounding: Rounding,
+        base_amount: int,
+        scope: tuple[int, ...] | None,
+    ) -> None:
+        self.points = points
+        self.exact = exact
+        """The extra exact fraction: numerator and denominator."""
+        self.rounding = rounding
+        self.base_amount = base_amount
+        self.scope = scope
+        """Positions of the lines that both the rule and the campaign count; None: all."""
 
 
 def extras(

@@ -6,8 +6,6 @@ much was refunded, nor from which lots points are taken.
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from loyalty_stream.domain import calendar, draws, fold_campaigns, orders, revoking, rewards
 from loyalty_stream.domain.account import Counted, Order, ReviewAward
 from loyalty_stream.domain.events import Revoked
@@ -17,23 +15,30 @@ from loyalty_stream.domain.rules import Rules
 from loyalty_stream.domain.scope import net_in
 
 
-class _Held(Struct, frozen=True):
+class _Held:
     """The awards that came with an order, and what the account has of them."""
 
-    order_id: str
-    stem: str
-    """The order's."""
-    campaign_id: str
-    minimum: int
-    awards: int
-    points: int
-    entries: int
-    gift: str
-    grant_id: str = ""
-    """Of its points; empty: none were granted, or not yet."""
-    granted: int = 0
-    revoked: int = 0
-    earned_at: int = 0
+    def __init__(self, order: Order, each: Counted) -> None:
+        self.order_id = each.order_id
+        self.stem = order.stem
+        """The order's."""
+        self.campaign_id = each.campaign_id
+        self.minimum = each.minimum
+        self.awards = each.awards
+        self.points = each.points
+        self.entries = each.entries
+        self.gift = each.gift
+        self.grant_id = ""
+        """Of its points; empty: none were granted, or not yet."""
+        self.granted = 0
+        self.revoked = 0
+        self.earned_at = 0
+        kind = f"campaign:{each.campaign_id}"
+        for earned in order.earned:
+            if earned.kind == kind and earned.exact is None and not earned.steps:
+                self.grant_id, self.granted, self.revoked = earned.grant_id, earned.points, earned.revoked
+                self.earned_at = earned.earned_at or order.paid_at
+                break
 
 
 def take_back(journal: Journal, rules: Rules, order_id: str) -> None:
@@ -51,7 +56,7 @@ def take_back(journal: Journal, rules: Rules, order_id: str) -> None:
         if each.accumulates:
             over_window.append(each.campaign_id)
         elif each.awards and _is_missed(order, each):
-            single.append(_held(order, each))
+            single.append(_Held(order, each))
     for held in single:
         _withdraw(journal, rules, held, held.awards)
     for campaign_id in over_window:
@@ -74,16 +79,13 @@ def _take_back_latest(journal: Journal, rules: Rules, campaign_id: str) -> None:
     known = account.campaigns.get(campaign_id)
     if known is None or not known.for_spend:
         return
-    standing: list[_Held] = []
-    for order in orders.each(account):
+    for order in orders.latest_first(account):
         each = fold_campaigns.counted_of(order, campaign_id) if order.campaigns else None
         if each is not None and each.accumulates and each.awards:
-            standing.append(_held(order, each))
-    for held in reversed(standing):
-        beyond = known.for_spend - known.spend // max(held.minimum, 1)
-        if beyond <= 0:
-            break
-        _withdraw(journal, rules, held, min(beyond, held.awards))
+            beyond = known.for_spend - known.spend // max(each.minimum, 1)
+            if beyond <= 0:
+                break
+            _withdraw(journal, rules, _Held(order, each), min(beyond, each.awards))
 
 
 def settle(journal: Journal, rules: Rules, order_id: str, campaign_id: str) -> None:
@@ -91,7 +93,7 @@ def settle(journal: Journal, rules: Rules, order_id: str, campaign_id: str) -> N
     order = orders.find(journal.account, order_id)
     each = None if order is None else fold_campaigns.counted_of(order, campaign_id)
     if order is not None and each is not None:
-        _revoke(journal, rules, _held(order, each), 0)
+        _revoke(journal, rules, _Held(order, each), 0)
 
 
 def take_back_of_review(
@@ -177,23 +179,3 @@ def _revoke(journal: Journal, rules: Rules, held: _Held, awards: int) -> None:
             order_id=held.order_id,
             campaign_id=held.campaign_id,
         )
-
-
-def _held(order: Order, each: Counted) -> _Held:
-    kind = f"campaign:{each.campaign_id}"
-    granted: tuple[str, int, int, int] = ("", 0, 0, 0)
-    for earned in order.earned:
-        if earned.kind == kind and earned.exact is None and not earned.steps:
-            granted = (earned.grant_id, earned.points, earned.revoked, earned.earned_at or order.paid_at)
-            break
-    return _Held(
-        each.order_id,
-        order.stem,
-        each.campaign_id,
-        each.minimum,
-        each.awards,
-        each.points,
-        each.entries,
-        each.gift,
-        *granted,
-    )

@@ -195,6 +195,11 @@ def place_of(blob: bytes, key: bytes) -> int:
     return -1
 
 
+def key_of(record: bytes) -> bytes:
+    """The key of the order of this record."""
+    return record[1 : 1 + identity.KEY_BYTES]
+
+
 def size_at(blob: bytes, at: int) -> int:
     """How many bytes the record that begins there has."""
     flags = blob[at]

@@ -18,10 +18,14 @@ def find(account: Account, order_id: str) -> Order | None:
     order = account.unpacked.get(key)
     if order is not None:
         return order
+    found = account.found_order
+    if found is not None and found.key == key:
+        return found
     for bucket, blob in account.orders.items():
         at = order_records.place_of(blob, key)
         if at >= 0:
-            return order_records.unpack(account, bucket, blob, at)
+            order = account.found_order = order_records.unpack(account, bucket, blob, at)
+            return order
     return None
 
 
@@ -42,6 +46,32 @@ def by_stem(account: Account, stem: str) -> Order | None:
 def each(account: Account) -> Iterator[Order]:
     """All orders remembered: by sixteen weeks of their payment, within them in the order they were applied in."""
     return iter(_all(account))
+
+
+def latest_first(account: Account) -> Iterator[Order]:
+    """All orders remembered, the other way round than `each`; unpacked as they are asked for.
+
+    Later changes of those that are still to come are not seen.
+    """
+    changed = dict(account.unpacked)
+    found: dict[int, list[bytes]] = {}
+    for bucket, blob in account.orders.items():
+        records = found[bucket] = []
+        at = 0
+        while at < len(blob):
+            end = at + order_records.size_at(blob, at)
+            records.append(blob[at:end])
+            at = end
+    added: dict[int, list[Order]] = {}
+    for order in changed.values():
+        bucket = order.paid_at // KEY_BUCKET_MS
+        if all(order_records.key_of(record) != order.key for record in found.get(bucket, ())):
+            added.setdefault(bucket, []).append(order)
+    for bucket in sorted({*found, *added}, reverse=True):
+        yield from reversed(added.get(bucket, ()))
+        for record in reversed(found.get(bucket, ())):
+            key = order_records.key_of(record)
+            yield changed[key] if key in changed else order_records.unpack(account, bucket, record, 0)
 
 
 def count(account: Account) -> int:
@@ -76,6 +106,7 @@ def pack(account: Account) -> None:
             packed[bucket] = blob[:at] + record + blob[at + order_records.size_at(blob, at) :]
         order.is_new = False
     account.unpacked = {}
+    account.found_order = None
 
 
 def forget_before(account: Account, before: int) -> None:
@@ -83,6 +114,7 @@ def forget_before(account: Account, before: int) -> None:
     kept = [order for order in _all(account) if order.paid_at >= before]
     account.orders, account.terms = {}, b""
     account.unpacked = {order.key: order for order in kept}
+    account.found_order = None
 
 
 def comparable(account: Account) -> list[object]:
@@ -100,7 +132,7 @@ def earned_of(order: Order, grant_id: str) -> Earned | None:
 
 _HOW_IT_IS_PACKED: Final = frozenset(
     (
-        "orders", "terms", "midnight", "unpacked", "packed_lots", "lots_packed", "first_expires_at",
+        "orders", "terms", "midnight", "unpacked", "found_order", "packed_lots", "lots_packed", "first_expires_at",
         "last_expires_at", "last_earned_at", "last_grant_id", "filed", "first_placed",
         "registered_placed", "packed_days", "packed_reviews",
     )

@@ -96,7 +96,7 @@ class Inbox:
                 if not queue.at_end and not len(queue):
                     return ready
         while len(ready) < limit:
-            horizon = self._decoded_to(patient)
+            horizon = self._decoded_to(patient=patient)
             first = len(ready)
             for queue in self._queues.values():
                 items = queue.items
@@ -114,7 +114,7 @@ class Inbox:
             self._queues[topic].taken = record.offset + 1
         return ready
 
-    def _decoded_to(self, patient: bool) -> int:
+    def _decoded_to(self, *, patient: bool) -> int:
         """Decode until all that can come up to some place is decoded; which place.
 
         What is decoded next of a topic can share the place of the last, so only what lies before it is complete.

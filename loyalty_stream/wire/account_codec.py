@@ -42,8 +42,8 @@ _MOST_PLACES: Final = 1 << 16
 
 _TOLD_ANEW: Final = (
     "available", "pending", "held", "debt", "granted", "redeemed", "expired", "revoked", "restored",
-    "registered_at", "first_order", "lots", "holds", "causes", "keys", "orders", "unpacked", "prefix", "terms",
-    "midnight", "daily", "streaks", "reviews", "packed_lots", "lots_packed", "first_expires_at",
+    "registered_at", "first_order", "lots", "holds", "causes", "keys", "orders", "unpacked", "found_order", "prefix",
+    "terms", "midnight", "daily", "streaks", "reviews", "packed_lots", "lots_packed", "first_expires_at",
     "last_expires_at", "last_earned_at", "last_grant_id", "filed", "first_placed", "registered_placed",
     "packed_days", "packed_reviews",
 )  # fmt: skip
