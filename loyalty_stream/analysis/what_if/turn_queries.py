@@ -21,13 +21,13 @@ TABLES: Final = ("stated", "made", "cuts", "found", "placed", "clocked", "turns"
 
 STATED: Final = f"""
 CREATE TEMP TABLE stated AS
-SELECT row_number() OVER () AS n, customer, id, source, type, topic, "partition" AS partition, "offset",
+SELECT customer, id, source, type, topic, "partition" AS partition, "offset",
     epoch_us(time) AS at_us, epoch_ms(recorded_at) AS stamped, data,
     CASE WHEN $follow AND source = 'loyalty-stream' AND id LIKE 'referral:%' THEN {REWARD} ELSE {FACT} END AS kind
 FROM facts JOIN topics USING (type)
 WHERE customer IS NOT NULL
 """
-"""The facts, but for announcements, whose types are not in `topics`."""
+"""The facts, but for announcements, whose types are not in `topics`. A fact's number is its row's in this table."""
 
 MADE: Final = """
 CREATE TEMP TABLE made AS
@@ -48,7 +48,7 @@ SELECT row_number() OVER () AS c, * FROM (
 
 FOUND: Final = """
 CREATE TEMP TABLE found AS
-SELECT f.n, f.partition, f."offset", f.at_us, f.stamped, f.kind, made.place, made.last, cuts.c, cuts.erased,
+SELECT f.rowid AS n, f.partition, f."offset", f.at_us, f.stamped, f.kind, made.place, made.last, cuts.c, cuts.erased,
     coalesce(max(place) OVER (
         PARTITION BY f.partition, f.topic ORDER BY f."offset" ROWS UNBOUNDED PRECEDING), -1) AS of_topic
 FROM stated f
@@ -96,7 +96,7 @@ SELECT hash(customer) AS h, customer, t.partition, t.kind, clock, coalesce(place
 FROM (
     SELECT clocked.* EXCLUDE (customer, id), coalesce(f.customer, clocked.customer) AS customer,
         coalesce(f.id, clocked.id) AS id, f.type, f.source, f.data
-    FROM clocked LEFT JOIN stated f USING (n) WHERE clocked.kind > 0
+    FROM clocked LEFT JOIN stated f ON f.rowid = clocked.n WHERE clocked.kind > 0
 ) t
 """
 

@@ -104,6 +104,8 @@ class ApacheKafka(LocalBroker):
         return [
             f"-Xmx{self._heap_mib}m",
             "-XX:+UseParallelGC",
+            # It lives for minutes: the optimising compiler would take more of a small machine than it gives back.
+            "-XX:TieredStopAtLevel=1",
             "-XX:+ExitOnOutOfMemoryError",
             "-Djava.awt.headless=true",
             f"-Dlog4j2.configurationFile={(self.data_dir / 'log4j2.properties').as_uri()}",
