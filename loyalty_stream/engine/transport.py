@@ -180,9 +180,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 batches = await self._thread.fetch(wanted)
                 if tasks.epoch != epoch:
                     continue
-                for batch in batches:
-                    if batch.records or tasks.is_news(batch):
-                        await self._hand_over(batch._replace(epoch=epoch))
+                news = [
+                    batch._replace(epoch=epoch) for batch in batches if batch.records or tasks.is_news(batch)
+                ]
+                if news:
+                    await self._hand_over(news)
                 await asyncio.sleep(0)
         except ConsumerStoppedError:
             if not self.transport.app.should_stop:
@@ -206,13 +208,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     def _partitions(self, tasks: Tasks) -> set[TopicPartition]:
         return {TopicPartition(topic, partition) for topic, partition in tasks.sources}
 
-    async def _hand_over(self, batch: Batch) -> None:
-        tp = TopicPartition(batch.topic, batch.partition)
-        message = ConsumerMessage(
-            batch.topic, batch.partition, batch.position, None, 0, [], None, batch, None, None, None, tp,
-            generation_id=self.app.consumer_generation_id,
-        )  # fmt: skip
-        delivering = asyncio.ensure_future(self.callback(message))
+    async def _hand_over(self, batches: Sequence[Batch]) -> None:
+        """Give each batch to its agent, unless a new assignment suspends the flow: what is left is worthless then."""
+        delivering = asyncio.ensure_future(self._deliver(batches))
         suspended = asyncio.ensure_future(self.suspend_flow.wait())
         try:
             await asyncio.wait({delivering, suspended}, return_when=asyncio.FIRST_COMPLETED)
@@ -222,6 +220,17 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 delivering.cancel()
             elif not delivering.cancelled():
                 delivering.result()
+
+    async def _deliver(self, batches: Sequence[Batch]) -> None:
+        generation = self.app.consumer_generation_id
+        for batch in batches:
+            tp = TopicPartition(batch.topic, batch.partition)
+            await self.callback(
+                ConsumerMessage(
+                    batch.topic, batch.partition, batch.position, None, 0, [], None, batch, None, None, None, tp,
+                    generation_id=generation,
+                )
+            )  # fmt: skip
 
 
 class ConnectedProducer(driver.Producer):  # type: ignore[misc]
