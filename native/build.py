@@ -14,7 +14,7 @@ import sysconfig
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # where Python is told not to (PYTHONSAFEPATH)
-import held_names  # noqa: E402
+import held_names
 
 ROOT = Path(__file__).parents[1]
 # Modules that run for every record and define no msgspec struct: a struct is compiled already, and mypyc would
