@@ -16,7 +16,7 @@
 #define HUGE_PAGE ((size_t)2 << 20)
 #define REGION ((size_t)32 << 20)
 #define MOST_REGIONS 65536 /* 2 TiB */
-#define KEPT_ARENAS 32     /* so many freed arenas keep their memory for the next ones */
+#define KEPT_ARENAS 8      /* so many freed arenas keep their memory for the next ones */
 
 static PyObjectArenaAllocator earlier;
 static size_t arena_size;          /* of the first arena asked for: 1 MiB since Python 3.10 */

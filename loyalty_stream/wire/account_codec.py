@@ -271,9 +271,11 @@ def _take_first_order(account: Account, stored: int | str) -> None:
 
 
 def _days(account: Account) -> bytes:
+    """Unpacked they are most of an account's memory, and soon unpacked again."""
     packed = account.packed_days
     if not packed and account.days is not None:
         packed = account.packed_days = day_records.pack(account.days)
+        account.days = None
     return packed
 
 
