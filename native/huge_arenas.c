@@ -19,12 +19,12 @@
 #define KEPT_ARENAS 8      /* so many freed arenas keep their memory for the next ones */
 
 static PyObjectArenaAllocator earlier;
-static size_t arena_size;          /* of the first arena asked for: 1 MiB since Python 3.10 */
+static size_t arena_size;           /* of the first arena asked for: 1 MiB since Python 3.10 */
 static char *regions[MOST_REGIONS]; /* ordered by age */
 static size_t region_count;
-static char *unused, *unused_end; /* what is left of the newest region */
+static char *unused, *unused_end;   /* what is left of the newest region */
 
-/* Freed arenas: a stack of their addresses, which grows by the size of a page's worth at a time. */
+/* Freed arenas: a stack of their addresses. */
 static void **freed;
 static size_t freed_count, freed_room;
 

@@ -25,7 +25,7 @@ Stored: TypeAlias = list[object]
 """An account of any version as plain values, in the order of its fields then."""
 Upcaster: TypeAlias = Callable[[Stored], Stored]
 
-UPCASTERS: Final[Mapping[int, Upcaster]] = {1: account_v1.upcast, 2: account_v2.upcast}
+UPCASTERS: Mapping[int, Upcaster] = {1: account_v1.upcast, 2: account_v2.upcast}
 """Version -> what makes the next version's fields of that version's."""
 
 
