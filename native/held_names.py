@@ -8,7 +8,7 @@ library) is fetched from the module's dictionary whenever it is reached, some 11
     def key(text): return blake2b(text)     ->     def key(text): return _held_blake2b(text)
 
 Only the copy that is compiled is rewritten, and no line moves. Types stay where the type checker wants the class
-itself: annotations, patterns, `isinstance`, `except`, comparisons.
+itself: in annotations, patterns, `except` and `cast`.
 """
 
 import ast
@@ -41,8 +41,7 @@ def hold(source: str, interpreted: Collection[str]) -> str:
         for use in _uses(function, names - _bound(function))
     ]
     lines = [line.encode() for line in source.split("\n")]
-    for use in sorted({(use.lineno, use.col_offset, use.id) for use in uses}, reverse=True):
-        line, column, _ = use
+    for line, column in sorted({(use.lineno, use.col_offset) for use in uses}, reverse=True):
         text = lines[line - 1]
         lines[line - 1] = text[:column] + b"_held_" + text[column:]
     last = imports[-1].end_lineno or 0

@@ -40,9 +40,7 @@ def digest(subject: str, source: str, cause_id: str) -> bytes:
         if len(_OF_SUBJECT) >= _MOST_SUBJECTS:
             _OF_SUBJECT.clear()
         of_subject = _OF_SUBJECT[subject] = (crc32(subject.encode()) & 0xFFFFFF).to_bytes(3, "big")
-    hashed = _NINE_BYTES.copy()
-    hashed.update(text.encode())
-    return of_subject + hashed.digest()[:KEY_BYTES]
+    return of_subject + _hashed(_NINE_BYTES, text)
 
 
 def key_of(cause_digest: bytes) -> bytes:
@@ -64,7 +62,11 @@ def business_key(kind: str, *parts: str) -> bytes:
     Ids hold no line feed, so no two lists of parts give the same text.
     """
     text = f"{kind}\n{parts[0]}" if len(parts) == 1 else "\n".join((kind, *parts))
-    hashed = _EIGHT_BYTES.copy()
+    return _hashed(_EIGHT_BYTES, text)
+
+
+def _hashed(blank: blake2b, text: str) -> bytes:
+    hashed = blank.copy()
     hashed.update(text.encode())
     return hashed.digest()[:KEY_BYTES]
 

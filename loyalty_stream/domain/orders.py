@@ -6,10 +6,13 @@ because most are never looked at again, and those that were added or changed sin
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from loyalty_stream.domain import identity, order_records
 from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Earned, Order
+
+_Kept: TypeAlias = Order | tuple[int, bytes]
+"""An order that was added or changed, or the bucket and the record of one that is packed."""
 
 
 def find(account: Account, order_id: str) -> Order | None:
@@ -53,30 +56,13 @@ def latest_first(account: Account) -> Iterator[Order]:
 
     Later changes of those that are still to come are not seen.
     """
-    changed = dict(account.unpacked)
-    found: dict[int, list[bytes]] = {}
-    for bucket, blob in account.orders.items():
-        records = found[bucket] = []
-        at = 0
-        while at < len(blob):
-            end = at + order_records.size_at(blob, at)
-            records.append(blob[at:end])
-            at = end
-    added: dict[int, list[Order]] = {}
-    for order in changed.values():
-        bucket = order.paid_at // KEY_BUCKET_MS
-        if all(order_records.key_of(record) != order.key for record in found.get(bucket, ())):
-            added.setdefault(bucket, []).append(order)
-    for bucket in sorted({*found, *added}, reverse=True):
-        yield from reversed(added.get(bucket, ()))
-        for record in reversed(found.get(bucket, ())):
-            key = order_records.key_of(record)
-            yield changed[key] if key in changed else order_records.unpack(account, bucket, record, 0)
+    for kept in reversed(_kept(account)):
+        yield _unpacked(account, kept)
 
 
 def count(account: Account) -> int:
     """How many orders are remembered."""
-    return len(_all(account))
+    return len(_kept(account))
 
 
 def add(account: Account, order_id: str, order: Order) -> None:
@@ -141,15 +127,26 @@ _WHAT_IT_IS: Final = [name for name in ACCOUNT_FIELDS if name not in _HOW_IT_IS_
 
 
 def _all(account: Account) -> list[Order]:
-    unpacked = dict(account.unpacked)
-    found: dict[int, list[Order]] = {}
+    return [_unpacked(account, kept) for kept in _kept(account)]
+
+
+def _kept(account: Account) -> list[_Kept]:
+    """In their order, as `each` tells it."""
+    changed = dict(account.unpacked)
+    found: dict[int, list[_Kept]] = {}
     for bucket, blob in account.orders.items():
-        orders = found[bucket] = []
+        kept = found[bucket] = []
         at = 0
         while at < len(blob):
-            packed = order_records.unpack(account, bucket, blob, at)
-            orders.append(unpacked.pop(packed.key, packed))
-            at += order_records.size_at(blob, at)
-    for order in unpacked.values():
+            end = at + order_records.size_at(blob, at)
+            record = blob[at:end]
+            order = changed.pop(order_records.key_of(record), None)
+            kept.append((bucket, record) if order is None else order)
+            at = end
+    for order in changed.values():
         found.setdefault(order.paid_at // KEY_BUCKET_MS, []).append(order)
-    return [order for bucket in sorted(found) for order in found[bucket]]
+    return [each_kept for bucket in sorted(found) for each_kept in found[bucket]]
+
+
+def _unpacked(account: Account, kept: _Kept) -> Order:
+    return order_records.unpack(account, kept[0], kept[1], 0) if isinstance(kept, tuple) else kept
