@@ -1,7 +1,7 @@
 # Everything a newcomer runs. Needs make and Python 3.11 or later; the real Kafka in the demo and the tests also
 # needs Java 17 and Maven, without which the demo takes its embedded broker and those tests are skipped.
 
-PYTHON ?= python3
+PYTHON ?= $(shell sh requirements/python.sh)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

@@ -83,11 +83,14 @@ MODULES = (
     "engine/timers.py",
     "wire/account_codec.py",
     "wire/decode.py",
+    "wire/decoded.py",
     "wire/instants.py",
     "wire/partitioning.py",
 )
 # Calls within the module need no look-up at run time: nobody replaces its functions. A fifteenth of an event.
 FLAGS = "-fvisibility=hidden -fno-semantic-interposition -fno-plt"
+
+STRUCTS = ROOT / "native/structs.h"
 
 
 def build(target: Path) -> None:
@@ -101,7 +104,7 @@ def build(target: Path) -> None:
     _hold_names(target, modules)
     # Without a path of ours: only the copy may be found.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment["CFLAGS"] = f"{FLAGS} {environment.get('CFLAGS', '')}"
+    environment["CFLAGS"] = f"{FLAGS} -include {STRUCTS} {environment.get('CFLAGS', '')}"
     command = [sys.executable, "-m", "mypyc", *modules]
     ran = subprocess.run(command, cwd=target, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode != 0:

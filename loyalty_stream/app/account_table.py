@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from loyalty_stream.domain.account import Account
 from loyalty_stream.engine.timers import NEVER
 from loyalty_stream.wire import account_codec
@@ -16,6 +18,7 @@ MAX_ACCOUNT_POINTS: Final = 10**18
 """Of all grants of an account together; the integers of its encoding have 64 bits, 9.2 x 10^18."""
 
 
+@mypyc_attr(acyclic=True)
 class Entry:
     """An account in the table. `scheduled`: a timer rings at this instant (ms) or before; None: not known."""
 

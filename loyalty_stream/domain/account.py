@@ -8,6 +8,8 @@ the end, with a default. The account itself is no struct: compiled, its fields a
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from mypy_extensions import mypyc_attr
+
 from loyalty_stream.domain import day_records
 from loyalty_stream.domain.account_parts import (
     KEY_BUCKET_MS,
@@ -50,6 +52,7 @@ __all__ = [
 ]
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(eq=False, init=False)
 class Account:
     """One customer. `available`, `pending`, `held` and `debt` are sums over lots and holds, kept as they change."""

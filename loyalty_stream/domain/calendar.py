@@ -87,10 +87,17 @@ def local_day(ms: int, zone: tzinfo) -> int:
     other = _DAYS[1]
     if other.zone is zone and other.begins <= ms < other.ends:
         return other.day
-    day = _day_of_quarter(ms // QUARTER_MS, zone)
+    day = None
+    if known.zone is zone:  # mostly days have 24 hours between here and there, too
+        day = known.day + (ms - known.begins) // DAY_MS
+        whole = _whole_day(day, zone)
+        if whole is None or not whole.begins <= ms < whole.ends:
+            day = None
     if day is None:
-        return _local(ms, zone).toordinal() - _EPOCH_ORDINAL
-    whole = _whole_day(day, zone)
+        day = _day_of_quarter(ms // QUARTER_MS, zone)
+        if day is None:
+            return _local(ms, zone).toordinal() - _EPOCH_ORDINAL
+        whole = _whole_day(day, zone)
     if whole is not None:
         _DAYS[0], _DAYS[1] = whole, known
     return day

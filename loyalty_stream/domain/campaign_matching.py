@@ -6,6 +6,8 @@ It must not know how an award is given. Budget never decides a match, and neithe
 from collections.abc import Sequence
 from fractions import Fraction
 
+from mypy_extensions import mypyc_attr
+
 from loyalty_stream.domain import campaign_multipliers, tiers
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.campaign_multipliers import Extra, Multiplying
@@ -14,6 +16,7 @@ from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.rules import PurchaseRule, Rules
 
 
+@mypyc_attr(acyclic=True)
 class Match:
     """A campaign that matches an event, with what it gives before any cut.
 
@@ -45,6 +48,7 @@ class Match:
         return self.awards * self.campaign.award.points
 
 
+@mypyc_attr(acyclic=True)
 class Choice:
     """What of the live campaigns is at work for an order."""
 
@@ -189,6 +193,7 @@ def _reached(account: Account, campaign: Campaign, amount: int) -> int:
     return awards if left is None else min(awards, left)
 
 
+@mypyc_attr(acyclic=True)
 class _Order:
     """What multipliers are worked out from."""
 

@@ -9,6 +9,8 @@ from fractions import Fraction
 from math import gcd
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.rounding import rounded
 from loyalty_stream.domain.rules import PurchaseRule, Rounding
@@ -18,6 +20,7 @@ _MOST_BITS: Final = 63
 """What an event can hold of an integer: both sides of the fraction lose their lowest bits beyond it."""
 
 
+@mypyc_attr(acyclic=True)
 class Multiplying:
     """A multiplier and the positions of the lines that it multiplies; empty: all."""
 
@@ -26,6 +29,7 @@ class Multiplying:
         self.scope = scope
 
 
+@mypyc_attr(acyclic=True)
 class Extra:
     """What a multiplier adds to one purchase rule, as its grant tells it."""
 

@@ -14,6 +14,8 @@ nothing is said begins a run of one. A name is a byte of length (255: three more
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 _MORE_DAYS: Final = 0x7E
 _ANY_DAYS: Final = 0x7F
 _OF_DAY: Final = 0x80
@@ -31,6 +33,7 @@ _GAMES: Final = "game:"
 _LONG: Final = 255
 
 
+@mypyc_attr(acyclic=True)
 class Days:
     """Local day -> counter name -> count, and runs of days, first day and length, in order."""
 

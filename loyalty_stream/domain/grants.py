@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final, assert_never
 
 from msgspec.structs import force_setattr
+from mypy_extensions import mypyc_attr
 
 from loyalty_stream.domain import calendar, lots, orders
 from loyalty_stream.domain.events import PointGranted, PointRevoked
@@ -175,6 +176,7 @@ def expires_at(at: int, rules: Rules) -> datetime | None:
     return _expires_at(at, expiry, zone)
 
 
+@mypyc_attr(acyclic=True)
 class _Told:
     """The date that all points have which are granted between two instants (ms), themselves not included."""
 

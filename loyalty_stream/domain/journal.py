@@ -6,6 +6,7 @@ Deciders read `journal.account` and call `journal.record`; they change nothing e
 from datetime import datetime
 
 from msgspec.structs import force_setattr
+from mypy_extensions import mypyc_attr
 
 from loyalty_stream.domain import calendar, identity
 from loyalty_stream.domain.account import Account
@@ -22,6 +23,7 @@ from loyalty_stream.domain.evolve import evolve
 from loyalty_stream.domain.notes import Note
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
 class Journal:
     """The events of one cause, in order. `at` is the cause's own time, `now` the latest seen, both in ms."""
 

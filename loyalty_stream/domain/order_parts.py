@@ -4,11 +4,18 @@ Plain classes and no structs (`account_parts`): orders are stored by `order_reco
 class is reached without a look-up. Only `evolve` may change one.
 """
 
-from typing import ClassVar
+from collections.abc import Collection
+from typing import ClassVar, TypeAlias
+
+from mypy_extensions import mypyc_attr
 
 from loyalty_stream.domain.account_parts import Counted, Spent
 
+Earnings: TypeAlias = tuple[int, int, int]
+"""Of an order: when it was paid (ms), what of its net was not refunded (minor units), and points not revoked."""
 
+
+@mypyc_attr(acyclic=True)
 class _Part:
     """Equal, shown and copied by the values of `names`, which are the parameters of its constructor, in order."""
 
@@ -33,6 +40,7 @@ class _Part:
         return self.__class__, self.values()
 
 
+@mypyc_attr(acyclic=True)
 class Line(_Part):
     """A line of an order: its goods net of discount and points, and how much of that was refunded, in minor units."""
 
@@ -44,6 +52,7 @@ class Line(_Part):
         self.refunded = refunded
 
 
+@mypyc_attr(acyclic=True)
 class Earned(_Part):
     """What an order was granted, kept to take it back: B is the net of the lines in `scope`, G is `points`.
 
@@ -87,6 +96,7 @@ class Earned(_Part):
         self.earned_at = earned_at
 
 
+@mypyc_attr(acyclic=True)
 class Order(_Part):
     """A paid order, as far as what may come after it needs it. Amounts are in minor units.
 
@@ -129,6 +139,11 @@ class Order(_Part):
     def net_amount(self) -> int:
         """Its goods net of discount and of points, as paid."""
         return sum([line.net for line in self.lines])
+
+    def earnings(self, kinds: Collection[str]) -> Earnings:
+        """What it is now worth: its grants of these `kinds` only."""
+        points = sum([earned.points - earned.revoked for earned in self.earned if earned.kind in kinds])
+        return self.paid_at, self.left_amount, points
 
     @property
     def left_amount(self) -> int:

@@ -16,12 +16,14 @@ rest    length in three bytes, and an `Order` with what did not fit
 spent   length in two bytes, and `lot_records`
 """
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
 
 from loyalty_stream.domain import identity, lot_records, term_records
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Counted, Earned, Line, Order, Term
+from loyalty_stream.domain.order_parts import Earnings
 from loyalty_stream.domain.rounding import rounded
 from loyalty_stream.domain.rules import Rounding
 from loyalty_stream.domain.scope import net_in
@@ -286,6 +288,31 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
     return order
 
 
+def earnings_at(account: Account, bucket: int, blob: bytes, at: int, kinds: Collection[str]) -> Earnings:
+    """What `Order.earnings` tells, of the order whose record begins there; most are not unpacked for it."""
+    flags, place = blob[at], blob[at + 1 + identity.KEY_BYTES]
+    count, granted = flags & 3, flags >> 4 & 3
+    if count == 0 or granted in (0, _MANY) or place == _NO_CAUSE:  # they may be kept in the rest
+        return unpack(account, bucket, blob, at).earnings(kinds)
+    at += _HEAD
+    width = _WIDTHS[flags >> 2 & 3]
+    nets = [int.from_bytes(blob[at + line * width : at + (line + 1) * width], "big") for line in range(count)]
+    net = sum(nets)
+    at += count * width
+    known = term_records.unpack(account.terms)
+    points = 0
+    for number in blob[at : at + granted]:
+        term = known[number]
+        if _kind_of(term) in kinds:
+            scope = _scope_of(term)
+            points += _points_of(term, sum([nets[line] for line in scope]) if scope else net)
+    paid_at = lot_records.time_of(account, bucket, place)
+    if flags & _MS:
+        at += granted
+        paid_at += blob[at] << 8 | blob[at + 1]
+    return paid_at, net, points
+
+
 def _terms(account: Account, order: Order, net: int) -> bytes | None:
     """A byte for each of the order's grants, its term filed; None where they have to be kept as they are."""
     earned = order.earned
@@ -370,20 +397,42 @@ def _number(grant_id: str, stem: str) -> int:
 
 def _earned(term: Term, order: Order) -> Earned:
     """The grant that the term made of the order's lines."""
-    number, kind, rounding, first = term[:4]
-    second = term[4] if len(term) > 4 else ()
-    scope = term[5] if len(term) > 5 else ()
-    assert isinstance(kind, int | str)
+    number, rounding, first = term[0], term[2], term[3]
     assert isinstance(rounding, int)
     assert isinstance(first, int)
-    assert isinstance(scope, tuple)
-    grant_id, name = f"{order.stem}.{number}", kind if isinstance(kind, str) else _KIND_NAMES[kind]
+    second = term[4] if len(term) > 4 else ()
+    scope = _scope_of(term)
+    grant_id, name = f"{order.stem}.{number}", _kind_of(term)
+    base = net_in(order, scope)
+    points = _points_of(term, base)
     if rounding == _FIXED:
         assert isinstance(second, tuple)
         steps = tuple([(second[place], second[place + 1]) for place in range(0, len(second), 2)])
-        return Earned(grant_id, name, first, steps=steps, scope=scope)
+        return Earned(grant_id, name, points, steps=steps, scope=scope)
     assert isinstance(second, int)
-    numerator = net_in(order, scope) * first
-    how = _ROUNDINGS[rounding]
-    points = rounded(numerator, second, how)
-    return Earned(grant_id, name, points, exact=(numerator, second), rounding=how, scope=scope)
+    exact = (base * first, second)
+    return Earned(grant_id, name, points, exact=exact, rounding=_ROUNDINGS[rounding], scope=scope)
+
+
+def _kind_of(term: Term) -> str:
+    kind = term[1]
+    assert isinstance(kind, int | str)
+    return kind if isinstance(kind, str) else _KIND_NAMES[kind]
+
+
+def _scope_of(term: Term) -> tuple[int, ...]:
+    scope = term[5] if len(term) > 5 else ()
+    assert isinstance(scope, tuple)
+    return scope
+
+
+def _points_of(term: Term, base: int) -> int:
+    """What it granted of a base, the net of the lines that it counts."""
+    rounding, first = term[2], term[3]
+    assert isinstance(rounding, int)
+    assert isinstance(first, int)
+    if rounding == _FIXED:
+        return first
+    second = term[4]
+    assert isinstance(second, int)
+    return rounded(base * first, second, _ROUNDINGS[rounding])

@@ -5,11 +5,12 @@ else looks into `account.orders`, so that how orders are kept is decided here al
 because most are never looked at again, and those that were added or changed since unpacked besides.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, TypeAlias
 
 from loyalty_stream.domain import identity, order_records
 from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Earned, Order
+from loyalty_stream.domain.order_parts import Earnings
 
 _Kept: TypeAlias = Order | tuple[int, bytes]
 """An order that was added or changed, or the bucket and the record of one that is packed."""
@@ -58,6 +59,16 @@ def latest_first(account: Account) -> Iterator[Order]:
     """
     for kept in reversed(_kept(account)):
         yield _unpacked(account, kept)
+
+
+def earnings(account: Account, kinds: Collection[str]) -> list[Earnings]:
+    """What each order remembered was worth and is worth now, in the order of `each`: its grants of these `kinds`."""
+    return [
+        order_records.earnings_at(account, kept[0], kept[1], 0, kinds)
+        if isinstance(kept, tuple)
+        else kept.earnings(kinds)
+        for kept in _kept(account)
+    ]
 
 
 def count(account: Account) -> int:

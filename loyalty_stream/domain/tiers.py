@@ -6,10 +6,10 @@ It must not know what gives points; orders remember what they were granted.
 """
 
 from fractions import Fraction
-from typing import Final, NamedTuple, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from loyalty_stream.domain import calendar, orders
-from loyalty_stream.domain.account import Account, Order
+from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import TierChanged
 from loyalty_stream.domain.fold_points import TIER_KINDS
 from loyalty_stream.domain.journal import Journal
@@ -21,11 +21,8 @@ BELOW: Final = -1
 """The place of who is below the first level."""
 
 
-class _Counted(NamedTuple):
-    """An order in the window: when it was paid, and how much of it counts."""
-
-    paid_at: int
-    amount: int
+_Counted: TypeAlias = tuple[int, int]
+"""An order in the window: when it was paid (ms), and how much of it counts."""
 
 
 def current(account: Account, rules: Rules) -> str:
@@ -114,22 +111,14 @@ def end(journal: Journal, rules: Rules) -> None:
 
 def _counted(account: Account, rules: Rules, now: int) -> list[_Counted]:
     """The orders in the window at `now`, as they were paid. An order counts until its time plus the window."""
-    basis = rules.tiers.basis
+    by_spend = rules.tiers.basis == "spend"
     counted = [
-        _Counted(order.paid_at, _amount(order) if basis == "spend" else _points(order))
-        for order in orders.each(account)
-        if _in_window(order.paid_at, rules, now)
+        (paid_at, left_amount if by_spend else points)
+        for paid_at, left_amount, points in orders.earnings(account, TIER_KINDS)
+        if _in_window(paid_at, rules, now)
     ]
     counted.sort()
     return counted
-
-
-def _points(order: Order) -> int:
-    return sum([earned.points - earned.revoked for earned in order.earned if earned.kind in TIER_KINDS])
-
-
-def _amount(order: Order) -> int:
-    return order.left_amount
 
 
 def _in_window(paid_at: int, rules: Rules, now: int) -> bool:
@@ -143,7 +132,7 @@ def _standing(account: Account, rules: Rules, counted: list[_Counted]) -> int:
     """What counts in all. For a lifetime nothing ever leaves the account's sum, so that is exact, unlike orders."""
     if rules.tiers.window is None:
         return account.tier_points if rules.tiers.basis == "earned" else account.tier_spend
-    return sum([each.amount for each in counted])
+    return sum([amount for _, amount in counted])
 
 
 # -- levels ---------------------------------------------------------------------------------------------
@@ -180,10 +169,10 @@ def _until(rules: Rules, place: int, counted: list[_Counted], standing: int, now
     if standing >= tiers.levels[place].minimum:
         if tiers.window is None:
             return 0
-        for each in counted:
-            standing -= each.amount
+        for paid_at, amount in counted:
+            standing -= amount
             if standing < tiers.levels[place].minimum:
-                lost_at = calendar.add(each.paid_at, tiers.window, rules.zone)
+                lost_at = calendar.add(paid_at, tiers.window, rules.zone)
                 break
     match tiers.downgrade:
         case "immediate":

@@ -8,7 +8,6 @@ already (`domain.orders`), lots and what was spent of them are `lot_records`, in
 """
 
 from collections.abc import Callable, Mapping
-from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -52,7 +51,6 @@ accounts have, then the rest in its order, whose empty end is left out."""
 _COMMON: Final = ("tier_spend", "tier_points", "surveys")
 _AS_THEY_ARE: Final = _COMMON + tuple([name for name in ACCOUNT_FIELDS if name not in _TOLD_ANEW + _COMMON])
 _RARE: Final = _AS_THEY_ARE[len(_COMMON) :]
-_rare_of: Final = attrgetter(*_RARE)
 _TYPES: Final[Mapping[str, Any]] = {
     "surveys": list[str],
     "waiting": dict[str, shapes.Waiting],
@@ -67,7 +65,6 @@ _TYPES: Final[Mapping[str, Any]] = {
 """Of the fields that follow as they are, those that hold others; a compiled `Account` does not tell what they hold."""
 _EMPTY: Final = Account()
 _NO_HOLDS: Final[dict[str, msgspec.Raw]] = {}
-_NO_RARE: Final = _rare_of(_EMPTY)
 
 _StoredHold: Final[Any] = msgspec.defstruct(
     "StoredHold",
@@ -139,7 +136,7 @@ def encode(account: Account) -> bytes:
         account.surveys,
     ]
     if _has_more(account):
-        stored += _rare_of(account)
+        stored += _rare(account)
     if account.filed:
         account.filed.clear()
     return _HEAD + _encode(_without_empty_end(stored))
@@ -153,6 +150,25 @@ def _has_more(account: Account) -> bool:
         or account.active_at or account.idle_until or account.asked or account.redemptions
         or account.reward_counts or account.review_awards
     )  # fmt: skip
+
+
+def _rare(account: Account) -> Stored:
+    """Those fields, in the order of `_RARE`; in full likewise."""
+    return [
+        account.waiting, account.warned, account.segments, account.referred_by, account.campaigns,
+        account.erased_at, account.referral_told, account.tier, account.tier_until, account.active_at,
+        account.idle_until, account.asked, account.redemptions, account.reward_counts, account.review_awards,
+    ]  # fmt: skip
+
+
+def _take_rare(account: Account, stored: Any) -> None:
+    account.waiting, account.warned, account.segments = stored.waiting, stored.warned, stored.segments
+    account.referred_by, account.referral_told = stored.referred_by, stored.referral_told
+    account.campaigns, account.asked, account.erased_at = stored.campaigns, stored.asked, stored.erased_at
+    account.tier, account.tier_until = stored.tier, stored.tier_until
+    account.active_at, account.idle_until = stored.active_at, stored.idle_until
+    account.redemptions, account.reward_counts = stored.redemptions, stored.reward_counts
+    account.review_awards = stored.review_awards
 
 
 def decode(value: bytes) -> Account:
@@ -174,9 +190,7 @@ def _account(stored: Any) -> Account:
     account = Account()
     account.tier_spend, account.tier_points = stored.tier_spend, stored.tier_points
     account.surveys = stored.surveys
-    if _rare_of(stored) != _NO_RARE:
-        for name in _RARE:
-            setattr(account, name, getattr(stored, name))
+    _take_rare(account, stored)
     _take_sums(account, stored.sums)
     account.prefix, account.terms, account.midnight = stored.prefix, stored.terms, stored.midnight
     memory_records.unpack(account, stored.remembered)
