@@ -49,6 +49,7 @@ MODULES = (
     "domain/fold_notes.py",
     "domain/fold_points.py",
     "domain/fold_rewards.py",
+    "domain/grant_records.py",
     "domain/grants.py",
     "domain/holds.py",
     "domain/identity.py",

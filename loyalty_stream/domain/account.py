@@ -92,6 +92,9 @@ class Account:
     """Bucket of `KEY_BUCKET_MS` -> the causes remembered in it: of each its key and its second, end to end."""
     terms: bytes
     """What the packed orders' grants have in common, by the number that stands for it there (`term_records`)."""
+    unpacked_terms: tuple[Term, ...]
+    """Those of `terms` as they were when it was `terms_unpacked`."""
+    terms_unpacked: bytes
     midnight: int
     """When days begin for expiries (`lot_records`): quarter of an hour of the UTC day, and one; 0: not known."""
     unpacked: dict[bytes, Order]
@@ -183,6 +186,8 @@ class Account:
         self.prefix = ""
         self.causes = {}
         self.terms = b""
+        self.unpacked_terms = ()
+        self.terms_unpacked = b""
         self.midnight = 0
         self.unpacked = {}
         self.found_order = None

@@ -79,7 +79,7 @@ def _take_back_latest(journal: Journal, rules: Rules, campaign_id: str) -> None:
     known = account.campaigns.get(campaign_id)
     if known is None or not known.for_spend:
         return
-    for order in orders.latest_first(account):
+    for order in orders.latest_awarded(account):
         each = fold_campaigns.counted_of(order, campaign_id) if order.campaigns else None
         if each is not None and each.accumulates and each.awards:
             beyond = known.for_spend - known.spend // max(each.minimum, 1)

@@ -10,7 +10,7 @@ the 100 keys of a busy customer, once in 2.8 * 10^12 events, so a platform with 
 10^18 / 2 / 2^72 = 10^-4; of one customer never, because the second cause is taken for a repeat of the first.
 """
 
-from binascii import b2a_base64, crc32
+from binascii import a2b_base64, b2a_base64, crc32
 from hashlib import blake2b
 from typing import Final
 
@@ -54,6 +54,16 @@ def text_of(cause_digest: bytes) -> str:
     The twelve of a digest are the stem of the ids of all events that the cause made.
     """
     return b2a_base64(cause_digest, newline=False).translate(_URL_SAFE).decode()
+
+
+def key_of_text(text: str) -> bytes:
+    """The key whose text this is; empty where it is none."""
+    try:
+        key = a2b_base64(text.replace("-", "+").replace("_", "/"))
+    except ValueError:
+        return b""
+    # What is none can be read as one, leaving out this and that.
+    return key if len(key) == KEY_BYTES and text_of(key) == text else b""
 
 
 def business_key(kind: str, *parts: str) -> bytes:

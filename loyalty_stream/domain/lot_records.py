@@ -4,7 +4,6 @@ A record points to the grant's cause among the remembered ones, which have the r
 a grant whose cause is not there is written out: `lot_reader` tells the layout. It must not know what lots are for.
 """
 
-from binascii import a2b_base64
 from typing import Final
 
 from msgspec.structs import force_setattr
@@ -236,12 +235,8 @@ def place_of_stem(account: Account, bucket: int, stem: str) -> int:
 def _place_in(causes: bytes, prefix: str, stem: str) -> int:
     if not prefix or len(stem) != _STEM or not stem.startswith(prefix):
         return -1
-    text = stem[identity.PREFIX :]
-    try:
-        key = a2b_base64(text.replace("-", "+").replace("_", "/"))
-    except ValueError:
-        return -1
-    if identity.text_of(key) != text:  # what is no digest can be read as one, leaving out this and that
+    key = identity.key_of_text(stem[identity.PREFIX :])
+    if not key:
         return -1
     at = causes.rfind(key)  # mostly the last one
     while at >= 0:

@@ -31,13 +31,17 @@ def pack(account: Account) -> bytes:
             packed_of = b""
         else:
             others += 1
-        parts += (
-            _number(step << 1 if step >= 0 else ~(step << 1)),
-            _number(len(causes_of) // ENTRY_BYTES),
-            _number(len(keys_of) // KEY_BYTES),
-            _number(len(packed_of)),
-            causes_of, keys_of, packed_of,
-        )  # fmt: skip
+        step = step << 1 if step >= 0 else ~(step << 1)
+        many, keys_many, size = len(causes_of) // ENTRY_BYTES, len(keys_of) // KEY_BYTES, len(packed_of)
+        if step < 128 and many < 128 and keys_many < 128 and size < 128:  # mostly
+            parts.append((step << 24 | many << 16 | keys_many << 8 | size).to_bytes(4, "big"))
+        else:
+            parts.append(_number(step) + _number(many) + _number(keys_many) + _number(size))
+        parts.append(causes_of)
+        if keys_many:
+            parts.append(keys_of)
+        if size:
+            parts.append(packed_of)
     if others != len(keys) + len(
         packed
     ):  # some are of a bucket without causes: of accounts of the first format

@@ -1,7 +1,7 @@
 """An order as a few bytes: what can be computed is left out, and what does not fit is kept as it is.
 
-Stem and second are those of its cause, lines are numbered, and a grant of a known rule follows from the lines.
-It must not know what an order is for. Layout, in order:
+Stem and second are those of its cause, lines are numbered, and a grant of a known rule follows from the lines
+(`grant_records`). It must not know what an order is for. Layout, in order:
 
 flags   number of lines if below 4 (bits 0-1), width of a line's net (2-3), number of terms (4-5; 3: a count
         stands before them), milliseconds follow (6), a state follows (7)
@@ -11,7 +11,11 @@ count   of lines in two bytes, where the flags do not hold it
 nets    of the lines; none where the lines are kept in the rest
 terms   a byte for each grant; none where they are kept in the rest
 ms      after the cause's second, two bytes
-state   completed (1), cancelled (2), first (4), a rest (8), spent points (16) follow
+state   completed (1), cancelled (2), first (4), and of what follows: a rest (8), spent points (16), campaigns that
+        count it (32), more of its grants (64), its id (128)
+more    of each grant (`grant_records`)
+counts  how many campaigns count it, and a byte for the term of each; none where they are kept in the rest
+id      length in a byte and UTF-8, where those campaigns gave awards
 rest    length in three bytes, and an `Order` with what did not fit
 spent   length in two bytes, and `lot_records`
 """
@@ -20,13 +24,11 @@ from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
-from loyalty_stream.domain import identity, lot_records, term_records
-from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Counted, Earned, Line, Order, Term
+from loyalty_stream.domain import grant_records, identity, lot_records
+from loyalty_stream.domain.account import Account, Counted, Earned, Line, Order
 from loyalty_stream.domain.order_parts import Earnings
-from loyalty_stream.domain.rounding import rounded
-from loyalty_stream.domain.rules import Rounding
-from loyalty_stream.domain.scope import net_in
 
 _MS: Final = 64
 _STATE: Final = 128
@@ -35,21 +37,19 @@ _CANCELLED: Final = 2
 _FIRST: Final = 4
 _REST: Final = 8
 _SPENT: Final = 16
+_COUNTS: Final = 32
+_MORE: Final = 64
+_NAMED: Final = 128
 _WIDTHS: Final = (2, 3, 4, 6)
-_HEAD: Final = 2 + identity.KEY_BYTES
+_KEY_AT: Final = 1
+_CAUSE_AT: Final = _KEY_AT + identity.KEY_BYTES
+_HEAD: Final = _CAUSE_AT + 1
 _FEW: Final = 3
 """Most lines that the flags count."""
 _MANY: Final = 3
 """Terms that the flags do not count."""
-_KIND_NAMES: Final = ("purchase", "threshold", "first_purchase")
-_KINDS: Final = {name: code for code, name in enumerate(_KIND_NAMES)}
-_ROUNDINGS: Final[tuple[Rounding, ...]] = ("floor", "half_up", "ceil")
-_ROUNDING_CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(_ROUNDINGS)}
-_ZERO: Final = ord("0")
-_FIXED: Final = term_records.FIXED
-_MOST_TERMS: Final = 256
-_MOST_GRANTS: Final = 255
 _NO_CAUSE: Final = 255
+_MOST_BYTE: Final = 255
 _LINE_IDS: Final = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
 _BYTE: Final = tuple([bytes((value,)) for value in range(256)])
 
@@ -89,6 +89,86 @@ _StoredOrder: Final[Any] = msgspec.defstruct(
 _decode: Final = msgspec.msgpack.Decoder(_StoredOrder).decode
 
 
+@mypyc_attr(acyclic=True, free_list_len=1)
+class _Record:
+    """Where the parts of the record that begins at `at` are; `count` and `granted` tell its lines and grants."""
+
+    __slots__ = (
+        "blob", "count", "counts", "counts_at", "end", "granted", "id_at", "more_at", "ms", "nets_at", "place", "rest",
+        "rest_at", "spent", "spent_at", "state", "terms_at", "width",
+    )  # fmt: skip
+
+    def __init__(self, blob: bytes, at: int) -> None:
+        flags = blob[at]
+        self.blob = blob
+        self.place = blob[at + _CAUSE_AT]
+        at += _HEAD
+        count = flags & 3
+        if count == 0:
+            count = blob[at] << 8 | blob[at + 1]
+            at += 2
+        self.count = count
+        width = self.width = _WIDTHS[flags >> 2 & 3]
+        self.nets_at = at
+        at += count * width
+        granted = flags >> 4 & 3
+        if granted == _MANY:
+            granted = blob[at]
+            at += 1
+        self.granted = granted
+        self.terms_at = at
+        at += granted
+        self.ms = 0
+        if flags & _MS:
+            self.ms = blob[at] << 8 | blob[at + 1]
+            at += 2
+        self.state = state = 0
+        if flags & _STATE:
+            self.state = state = blob[at]
+            at += 1
+        self.more_at = at
+        if state & _MORE:
+            at = grant_records.end_of_more(blob, at, granted)
+        self.counts_at, self.counts = at, 0
+        if state & _COUNTS:
+            self.counts_at, self.counts = at + 1, blob[at]
+            at += 1 + self.counts
+        self.id_at = at
+        if state & _NAMED:
+            at += 1 + blob[at]
+        self.rest_at, self.rest = at, 0
+        if state & _REST:
+            self.rest_at, self.rest = at + 3, blob[at] << 16 | blob[at + 1] << 8 | blob[at + 2]
+            at += 3 + self.rest
+        self.spent_at, self.spent = at, 0
+        if state & _SPENT:
+            self.spent_at, self.spent = at + 2, blob[at] << 8 | blob[at + 1]
+            at += 2 + self.spent
+        self.end = at
+
+    @property
+    def terms(self) -> bytes:
+        return self.blob[self.terms_at : self.terms_at + self.granted]
+
+    @property
+    def more(self) -> bytes:
+        return self.blob[self.more_at : self.counts_at] if self.state & _MORE else b""
+
+    def nets(self) -> list[int]:
+        """Of the lines that are not kept in the rest."""
+        blob, at, width = self.blob, self.nets_at, self.width
+        if width == 2:  # mostly
+            return [blob[at + 2 * line] << 8 | blob[at + 2 * line + 1] for line in range(self.count)]
+        return [
+            int.from_bytes(blob[at + line * width : at + (line + 1) * width], "big")
+            for line in range(self.count)
+        ]
+
+    def paid_at(self, account: Account, bucket: int) -> int:
+        """When it was paid (ms), where its cause is not kept in the rest."""
+        return lot_records.time_of(account, bucket, self.place) + self.ms
+
+
 def pack(account: Account, order: Order) -> bytes:
     """The record of an order, its terms filed in the account."""
     place = lot_records.place_of_cause(account, order.stem, order.paid_at)
@@ -97,8 +177,10 @@ def pack(account: Account, order: Order) -> bytes:
     if not plain:
         flags = 0
     head = order.key + _BYTE[place if place >= 0 else _NO_CAUSE] + head
-    terms = _terms(account, order, net)
-    if terms is not None:
+    grants = grant_records.pack(account, order, net)
+    more = b""
+    if grants is not None:
+        terms, more = grants
         granted = len(terms)
         flags |= min(granted, _MANY) << 4
         head = head + terms if granted < _MANY else head + _BYTE[granted] + terms
@@ -112,16 +194,39 @@ def pack(account: Account, order: Order) -> bytes:
     if order.first:
         state |= _FIRST
     tail = b""
-    if not plain or terms is None or place < 0 or order.campaigns:
+    if more:
+        state |= _MORE
+        tail = more
+    campaigns = order.campaigns
+    if campaigns:
+        told, counts = _pack_counts(account, campaigns)
+        if told:
+            state |= told
+            tail = tail + counts
+            campaigns = []
+    if not plain or grants is None or place < 0 or campaigns:
         state |= _REST
-        tail = _pack_rest(order, named=place < 0, lines=not plain, earned=terms is None)
+        tail = tail + _pack_rest(order, campaigns, named=place < 0, lines=not plain, earned=grants is None)
     if order.spent:
         state |= _SPENT
         spent = lot_records.pack_spent(account, order.spent)
-        tail += len(spent).to_bytes(2, "big") + spent
+        tail = tail + len(spent).to_bytes(2, "big") + spent
     if state:
         return _BYTE[flags | _STATE] + head + _BYTE[state] + tail
     return _BYTE[flags] + head
+
+
+def _pack_counts(account: Account, campaigns: list[Counted]) -> tuple[int, bytes]:
+    """The flags of the state and the bytes that stand for the campaigns that count it; 0: they have to be kept."""
+    counted = grant_records.pack_counts(account, campaigns)
+    if counted is None:
+        return 0, b""
+    numbers, named = _BYTE[len(counted[0])] + counted[0], counted[1].encode()
+    if not named:
+        return _COUNTS, numbers
+    if len(named) > _MOST_BYTE:
+        return 0, b""
+    return _COUNTS | _NAMED, numbers + _BYTE[len(named)] + named
 
 
 def _pack_lines(lines: list[Line]) -> tuple[int, bytes, int]:
@@ -153,7 +258,7 @@ def _line_id(place: int) -> str:
     return _LINE_IDS[place] if place < len(_LINE_IDS) else str(place + 1)
 
 
-def _pack_rest(order: Order, *, named: bool, lines: bool, earned: bool) -> bytes:
+def _pack_rest(order: Order, campaigns: list[Counted], *, named: bool, lines: bool, earned: bool) -> bytes:
     """The order without what its record holds: of its cause, its lines and its grants, what is told to be kept."""
     rest = [
         order.stem if named else "",
@@ -161,7 +266,7 @@ def _pack_rest(order: Order, *, named: bool, lines: bool, earned: bool) -> bytes
         [line.values() for line in order.lines] if lines else [],
         [each.values() for each in order.earned] if earned else [],
         [], False, False, False,
-        order.campaigns,
+        campaigns,
         b"",
     ]  # fmt: skip
     encoded = _encode(rest)
@@ -193,39 +298,28 @@ def place_of(blob: bytes, key: bytes) -> int:
     while at < len(blob):
         if at + 1 >= found and blob[at + 1 : at + 1 + identity.KEY_BYTES] == key:
             return at
-        at += size_at(blob, at)
+        at = _Record(blob, at).end
     return -1
 
 
 def key_of(record: bytes) -> bytes:
     """The key of the order of this record."""
-    return record[1 : 1 + identity.KEY_BYTES]
+    return record[_KEY_AT:_CAUSE_AT]
 
 
-def size_at(blob: bytes, at: int) -> int:
-    """How many bytes the record that begins there has."""
-    flags = blob[at]
-    lines, size = flags & 3, _HEAD
-    if lines == 0:
-        lines, size = int.from_bytes(blob[at + size : at + size + 2], "big"), size + 2
-    size += lines * _WIDTHS[flags >> 2 & 3]
-    terms = flags >> 4 & 3
-    size += terms if terms < _MANY else 1 + blob[at + size]
-    if flags & _MS:
-        size += 2
-    if flags & _STATE:
-        state = blob[at + size]
-        size += 1
-        if state & _REST:
-            size += 3 + int.from_bytes(blob[at + size : at + size + 3], "big")
-        if state & _SPENT:
-            size += 2 + int.from_bytes(blob[at + size : at + size + 2], "big")
-    return size
+def may_have_awards(record: bytes) -> bool:
+    """Whether campaigns may have given awards for the order; it is not unpacked for it."""
+    return bool(_Record(record, 0).state & (_REST | _NAMED))
+
+
+def end_of(blob: bytes, at: int) -> int:
+    """Where the record that begins there ends."""
+    return _Record(blob, at).end
 
 
 def stem_at(account: Account, bucket: int, blob: bytes, at: int) -> str:
     """The stem of the order whose record begins there."""
-    place = blob[at + 1 + identity.KEY_BYTES]
+    place = blob[at + _CAUSE_AT]
     if place == _NO_CAUSE:
         return unpack(account, bucket, blob, at).stem
     return lot_records.stem_of(account, bucket, place)
@@ -233,206 +327,41 @@ def stem_at(account: Account, bucket: int, blob: bytes, at: int) -> str:
 
 def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
     """The order whose record begins there."""
-    flags, place = blob[at], blob[at + 1 + identity.KEY_BYTES]
-    key = blob[at + 1 : at + 1 + identity.KEY_BYTES]
-    count = flags & 3
-    at += _HEAD
-    if count == 0:
-        count = int.from_bytes(blob[at : at + 2], "big")
-        at += 2
-    width = _WIDTHS[flags >> 2 & 3]
-    lines = [
-        Line(_line_id(line), int.from_bytes(blob[at + line * width : at + (line + 1) * width], "big"))
-        for line in range(count)
-    ]
-    at += count * width
-    granted = flags >> 4 & 3
-    if granted == _MANY:
-        granted = blob[at]
-        at += 1
-    terms = blob[at : at + granted]
-    at += granted
-    stem, paid_at = "", 0
-    if place != _NO_CAUSE:
-        start = place * identity.ENTRY_BYTES
-        cause = account.causes[bucket][start : start + identity.ENTRY_BYTES]
-        stem = account.prefix + identity.text_of(cause[: identity.KEY_BYTES])
-        paid_at = bucket * KEY_BUCKET_MS + int.from_bytes(cause[identity.KEY_BYTES :], "big") * 1000
-    if flags & _MS:
-        paid_at += int.from_bytes(blob[at : at + 2], "big")
-        at += 2
-    state = 0
-    if flags & _STATE:
-        state = blob[at]
-        at += 1
+    record = _Record(blob, at)
+    state = record.state
+    lines = [Line(_line_id(line), net) for line, net in enumerate(record.nets())]
     if state & _REST:
-        length = int.from_bytes(blob[at : at + 3], "big")
-        at += 3 + length
-        order = _rest_of(_decode(blob[at - length : at]))
-        if place != _NO_CAUSE:
-            order.stem, order.paid_at = stem, paid_at
-        if count:
+        order = _rest_of(_decode(blob[record.rest_at : record.rest_at + record.rest]))
+        if lines:
             order.lines = lines
     else:
-        order = Order(stem, paid_at, lines)
-    order.key = key
+        order = Order("", 0, lines)
+    if record.place != _NO_CAUSE:
+        order.stem = lot_records.stem_of(account, bucket, record.place)
+        order.paid_at = record.paid_at(account, bucket)
+    order.key = blob[at + _KEY_AT : at + _CAUSE_AT]
     order.completed = bool(state & _COMPLETED)
     order.cancelled = bool(state & _CANCELLED)
     order.first = bool(state & _FIRST)
-    if terms:
-        known = term_records.unpack(account.terms)
-        order.earned = [_earned(known[number], order) for number in terms]
+    if record.granted:
+        order.earned = grant_records.unpack(account, order, record.terms, record.more)
+    if record.counts:
+        numbers = blob[record.counts_at : record.counts_at + record.counts]
+        order_id = ""
+        if state & _NAMED:
+            order_id = blob[record.id_at + 1 : record.id_at + 1 + blob[record.id_at]].decode()
+        order.campaigns = grant_records.unpack_counts(account, numbers, order_id)
     if state & _SPENT:
-        length = int.from_bytes(blob[at : at + 2], "big")
-        order.spent = lot_records.unpack_spent(account, blob[at + 2 : at + 2 + length])
+        spent = blob[record.spent_at : record.spent_at + record.spent]
+        order.spent = lot_records.unpack_spent(account, spent)
     return order
 
 
 def earnings_at(account: Account, bucket: int, blob: bytes, at: int, kinds: Collection[str]) -> Earnings:
     """What `Order.earnings` tells, of the order whose record begins there; most are not unpacked for it."""
-    flags, place = blob[at], blob[at + 1 + identity.KEY_BYTES]
-    count, granted = flags & 3, flags >> 4 & 3
-    if count == 0 or granted in (0, _MANY) or place == _NO_CAUSE:  # they may be kept in the rest
+    record = _Record(blob, at)
+    if record.count == 0 or record.granted == 0 or record.place == _NO_CAUSE:  # they may be kept in the rest
         return unpack(account, bucket, blob, at).earnings(kinds)
-    at += _HEAD
-    width = _WIDTHS[flags >> 2 & 3]
-    nets = [int.from_bytes(blob[at + line * width : at + (line + 1) * width], "big") for line in range(count)]
-    net = sum(nets)
-    at += count * width
-    known = term_records.unpack(account.terms)
-    points = 0
-    for number in blob[at : at + granted]:
-        term = known[number]
-        if _kind_of(term) in kinds:
-            scope = _scope_of(term)
-            points += _points_of(term, sum([nets[line] for line in scope]) if scope else net)
-    paid_at = lot_records.time_of(account, bucket, place)
-    if flags & _MS:
-        at += granted
-        paid_at += blob[at] << 8 | blob[at + 1]
-    return paid_at, net, points
-
-
-def _terms(account: Account, order: Order, net: int) -> bytes | None:
-    """A byte for each of the order's grants, its term filed; None where they have to be kept as they are."""
-    earned = order.earned
-    if not earned:
-        return b""
-    if len(earned) > _MOST_GRANTS:
-        return None
-    numbers = b""
-    for each in earned:
-        term = _term(each, order, net)
-        if term is None:
-            return None
-        number = _number_of_term(account, term)
-        if number < 0:
-            return None
-        numbers = numbers + _BYTE[number] if numbers else _BYTE[number]
-    return numbers
-
-
-def _number_of_term(account: Account, term: Term) -> int:
-    """Which of the account's terms it is, filed where it is a new one; -1: it cannot be filed."""
-    known = term_records.unpack(account.terms)
-    for number, filed in enumerate(known):
-        if filed == term:
-            return number
-    if len(known) >= _MOST_TERMS or not term_records.fits(term):
-        return -1
-    account.terms += term_records.pack(term)
-    return len(known)
-
-
-def _term(earned: Earned, order: Order, net: int) -> Term | None:  # noqa: PLR0911 - one for each form
-    """What makes the grant of the order's lines, and can be the same for many: None where they do not tell it."""
-    if earned.revoked or earned.gross or earned.earned_at:
-        return None
-    number = _number(earned.grant_id, order.stem)
-    if number < 0:
-        return None
-    kind = earned.kind
-    coded: int | str = _KINDS.get(kind, kind)
-    scope: Term = (earned.scope,) if earned.scope else ()
-    exact = earned.exact
-    if exact is None:
-        if earned.rounding:
-            return None
-        steps = tuple([amount for step in earned.steps for amount in step])
-        if not steps and not scope:
-            return (number, coded, _FIXED, earned.points)
-        return (number, coded, _FIXED, earned.points, steps, *scope)
-    numerator, denominator = exact
-    base = net_in(order, earned.scope) if earned.scope else net
-    rounding = _ROUNDING_CODES.get(earned.rounding, _FIXED)
-    if (
-        earned.steps
-        or base <= 0
-        or numerator % base
-        or rounding == _FIXED
-        or rounded(numerator, denominator, _ROUNDINGS[rounding]) != earned.points
-    ):
-        return None
-    if not scope:
-        return (number, coded, rounding, numerator // base, denominator)
-    return (number, coded, rounding, numerator // base, denominator, *scope)
-
-
-def _number(grant_id: str, stem: str) -> int:
-    """Which of the events of the order's cause granted it; -1: its id does not tell."""
-    if not grant_id.startswith(stem):
-        return -1
-    size = len(stem)
-    if len(grant_id) == size + 2 and grant_id[size] == ".":
-        digit = ord(grant_id[size + 1]) - _ZERO
-        return digit if 0 <= digit <= 9 else -1
-    suffix = grant_id[len(stem) :]
-    number = -1
-    if suffix[:1] == "." and suffix[1:].isdecimal():
-        number = int(suffix[1:])
-        if suffix != f".{number}":
-            return -1
-    return number
-
-
-def _earned(term: Term, order: Order) -> Earned:
-    """The grant that the term made of the order's lines."""
-    number, rounding, first = term[0], term[2], term[3]
-    assert isinstance(rounding, int)
-    assert isinstance(first, int)
-    second = term[4] if len(term) > 4 else ()
-    scope = _scope_of(term)
-    grant_id, name = f"{order.stem}.{number}", _kind_of(term)
-    base = net_in(order, scope)
-    points = _points_of(term, base)
-    if rounding == _FIXED:
-        assert isinstance(second, tuple)
-        steps = tuple([(second[place], second[place + 1]) for place in range(0, len(second), 2)])
-        return Earned(grant_id, name, points, steps=steps, scope=scope)
-    assert isinstance(second, int)
-    exact = (base * first, second)
-    return Earned(grant_id, name, points, exact=exact, rounding=_ROUNDINGS[rounding], scope=scope)
-
-
-def _kind_of(term: Term) -> str:
-    kind = term[1]
-    assert isinstance(kind, int | str)
-    return kind if isinstance(kind, str) else _KIND_NAMES[kind]
-
-
-def _scope_of(term: Term) -> tuple[int, ...]:
-    scope = term[5] if len(term) > 5 else ()
-    assert isinstance(scope, tuple)
-    return scope
-
-
-def _points_of(term: Term, base: int) -> int:
-    """What it granted of a base, the net of the lines that it counts."""
-    rounding, first = term[2], term[3]
-    assert isinstance(rounding, int)
-    assert isinstance(first, int)
-    if rounding == _FIXED:
-        return first
-    second = term[4]
-    assert isinstance(second, int)
-    return rounded(base * first, second, _ROUNDINGS[rounding])
+    nets = record.nets()
+    points = grant_records.points(account, record.terms, record.more, nets, kinds)
+    return record.paid_at(account, bucket), sum(nets), points

@@ -43,7 +43,7 @@ def by_stem(account: Account, stem: str) -> Order | None:
         while at < len(blob):
             if order_records.stem_at(account, bucket, blob, at) == stem:
                 return order_records.unpack(account, bucket, blob, at)
-            at += order_records.size_at(blob, at)
+            at = order_records.end_of(blob, at)
     return None
 
 
@@ -52,13 +52,14 @@ def each(account: Account) -> Iterator[Order]:
     return iter(_all(account))
 
 
-def latest_first(account: Account) -> Iterator[Order]:
-    """All orders remembered, the other way round than `each`; unpacked as they are asked for.
+def latest_awarded(account: Account) -> Iterator[Order]:
+    """The orders that campaigns gave awards for, and some others, the other way round than `each`.
 
-    Later changes of those that are still to come are not seen.
+    Unpacked as they are asked for: later changes of those that are still to come are not seen.
     """
     for kept in reversed(_kept(account)):
-        yield _unpacked(account, kept)
+        if not isinstance(kept, tuple) or order_records.may_have_awards(kept[1]):
+            yield _unpacked(account, kept)
 
 
 def earnings(account: Account, kinds: Collection[str]) -> list[Earnings]:
@@ -100,7 +101,7 @@ def pack(account: Account) -> None:
         elif order.is_new or (at := order_records.place_of(blob, key)) < 0:
             packed[bucket] = blob + record
         else:
-            packed[bucket] = blob[:at] + record + blob[at + order_records.size_at(blob, at) :]
+            packed[bucket] = blob[:at] + record + blob[order_records.end_of(blob, at) :]
         order.is_new = False
     account.unpacked = {}
     account.found_order = None
@@ -129,7 +130,8 @@ def earned_of(order: Order, grant_id: str) -> Earned | None:
 
 _HOW_IT_IS_PACKED: Final = frozenset(
     (
-        "orders", "terms", "midnight", "unpacked", "found_order", "packed_lots", "lots_packed", "first_expires_at",
+        "orders", "terms", "unpacked_terms", "terms_unpacked", "midnight", "unpacked", "found_order", "packed_lots",
+        "lots_packed", "first_expires_at",
         "last_expires_at", "last_earned_at", "last_grant_id", "filed", "first_placed",
         "registered_placed", "packed_days", "packed_reviews",
     )
@@ -149,7 +151,7 @@ def _kept(account: Account) -> list[_Kept]:
         kept = found[bucket] = []
         at = 0
         while at < len(blob):
-            end = at + order_records.size_at(blob, at)
+            end = order_records.end_of(blob, at)
             record = blob[at:end]
             order = changed.pop(order_records.key_of(record), None)
             kept.append((bucket, record) if order is None else order)

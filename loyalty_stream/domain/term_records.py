@@ -15,7 +15,7 @@ All numbers are unsigned, seven bits a byte, the lowest first, 128 on all but th
 
 from typing import Final
 
-from loyalty_stream.domain.account import Term
+from loyalty_stream.domain.account import Account, Term
 
 FIXED: Final = 3
 """In place of a rounding: the points are not worked out but in the term."""
@@ -30,6 +30,8 @@ _KNOWN: Final[dict[bytes, tuple[Term, ...]]] = {}
 _RECORDS: Final[dict[Term, bytes]] = {}
 """What was packed lately, likewise."""
 _MOST_KNOWN: Final = 1 << 12
+_MOST_TERMS: Final = 256
+"""Of an account: a byte tells which."""
 
 
 def fits(term: Term) -> bool:
@@ -58,6 +60,26 @@ def unpack(packed: bytes) -> tuple[Term, ...]:
             terms.append(term)
         known = _KNOWN[packed] = tuple(terms)
     return known
+
+
+def of(account: Account) -> tuple[Term, ...]:
+    """The account's terms; kept, as what is done to one order asks several times."""
+    if account.terms_unpacked is not account.terms:
+        account.unpacked_terms, account.terms_unpacked = unpack(account.terms), account.terms
+    return account.unpacked_terms
+
+
+def file(account: Account, term: Term) -> int:
+    """Which of the account's terms it is, filed where it is a new one; -1: it cannot be filed."""
+    known = of(account)
+    for number, filed in enumerate(known):
+        if filed == term:
+            return number
+    if len(known) >= _MOST_TERMS or not fits(term):
+        return -1
+    account.terms += pack(term)
+    account.unpacked_terms, account.terms_unpacked = (*known, term), account.terms
+    return len(known)
 
 
 def pack(term: Term) -> bytes:

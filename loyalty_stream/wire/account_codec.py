@@ -18,14 +18,15 @@ from loyalty_stream.domain import day_records, lot_records, memory_records, orde
 from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Hold, imbalance
 from loyalty_stream.wire import account_v1, account_v2
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 Stored: TypeAlias = list[object]
 """An account of any version as plain values, in the order of its fields then."""
 Upcaster: TypeAlias = Callable[[Stored], Stored]
 
-UPCASTERS: Mapping[int, Upcaster] = {1: account_v1.upcast, 2: account_v2.upcast}
-"""Version -> what makes the next version's fields of that version's."""
+UPCASTERS: Mapping[int, Upcaster] = {1: account_v1.upcast, 2: account_v2.upcast, 3: list}
+"""Version -> what makes the next version's fields of that version's. Those of 3 stay as they are: since 4 the records
+of orders may have more behind them (`domain.order_records`), which a release that writes 3 could not read."""
 
 
 class UnreadableAccountError(ValueError):
@@ -42,7 +43,8 @@ _MOST_PLACES: Final = 1 << 16
 _TOLD_ANEW: Final = (
     "available", "pending", "held", "debt", "granted", "redeemed", "expired", "revoked", "restored",
     "registered_at", "first_order", "lots", "holds", "causes", "keys", "orders", "unpacked", "found_order", "prefix",
-    "terms", "midnight", "daily", "streaks", "reviews", "packed_lots", "lots_packed", "first_expires_at",
+    "terms", "unpacked_terms", "terms_unpacked", "midnight", "daily", "streaks", "reviews", "packed_lots",
+    "lots_packed", "first_expires_at",
     "last_expires_at", "last_earned_at", "last_grant_id", "filed", "first_placed", "registered_placed",
     "packed_days", "packed_reviews",
 )  # fmt: skip

@@ -286,6 +286,33 @@ def account() -> Account:
     return stored
 
 
+def account_of_campaigns() -> Account:
+    """The same with an order that campaigns count, and gave points for when it was paid and later."""
+    stored = account()
+    second = (LATER_MS % KEY_BUCKET_MS // 1000).to_bytes(3, "big")
+    stored.causes[BUCKET] += a2b_base64(LATER_STEM[4:]) + second
+    orders.add(stored, "by campaigns", deepcopy(ORDER_OF_CAMPAIGNS))
+    orders.pack(stored)
+    return stored
+
+
+LATER_MS = AT_MS + 10_000
+LATER_STEM = "cust" + "laterkey"
+ORDER_OF_CAMPAIGNS = Order(
+    STEM,
+    AT_MS,
+    [Line("1", 12_345)],
+    [
+        Earned(f"{STEM}.0", "purchase", 148, exact=(74_070, 500), rounding="floor"),
+        Earned(f"{STEM}.2", "campaign:double", 149, exact=(7_407, 50), rounding="floor"),
+        Earned(f"{LATER_STEM}.1", "campaign:collect", 50, earned_at=LATER_MS),
+    ],
+    campaigns=[
+        Counted("collect", accumulates=True, minimum=10_000, awards=1, points=50, order_id="by campaigns"),
+        Counted("double", (0,), accumulates=True),
+    ],
+)
+"""What it was multiplied by is told in lowest terms, and rounds to one point less than was given."""
 _SPENT = Spent(f"{STEM}.0", 100, AT_MS, NEVER, restored=7)
 ORDERS = {
     "plain": Order(
