@@ -17,6 +17,9 @@ DAY_MS: Final = 24 * 3600 * 1000
 QUARTER_MS: Final = 15 * 60 * 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_AT: Final[dict[tzinfo | None, datetime]] = {}
+_ZONE: Final[list[tzinfo | None]] = [UTC]
+_EPOCH_THERE: Final = [_EPOCH]
+"""Of the offset that was met last."""
 _DATES: Final[dict[datetime, int]] = {}
 _MOST_DATES: Final = 1 << 14
 _LATEST: Final[list[datetime]] = [_EPOCH]
@@ -43,19 +46,28 @@ _DAYS: Final[list[_Day]] = [_Day(UTC, 0, 0, 0), _Day(UTC, 0, 0, 0)]
 def to_ms(moment: datetime) -> int:
     """Milliseconds since 1970 of an aware datetime, rounded down; exact, in integers.
 
-    Subtracting datetimes of the very same tzinfo costs a tenth of the general case, and msgspec makes one
-    object per offset; so the epoch is kept once for each offset (there are 2,879 at most).
+    Subtracting datetimes of the very same tzinfo costs a tenth of the general case, and msgspec makes one object per
+    offset, until the next collection of garbage; so the epoch is kept in those that were met last.
     """
     if moment is _LATEST[0]:
         return _LATEST_MS[0]
     zone = moment.tzinfo
-    epoch = _EPOCH_AT.get(zone)
-    if epoch is None:
-        epoch = _EPOCH
-        if type(zone) is timezone:  # others have offsets that change, and arithmetic by the wall clock
-            epoch = _EPOCH_AT[zone] = _EPOCH.astimezone(zone)
+    if zone is _ZONE[0]:
+        epoch = _EPOCH_THERE[0]
+    else:
+        epoch = _epoch_in(zone)
+        _ZONE[0], _EPOCH_THERE[0] = zone, epoch
     since = moment - epoch
     return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
+
+
+def _epoch_in(zone: tzinfo | None) -> datetime:
+    if type(zone) is not timezone:  # others have offsets that change, and arithmetic by the wall clock
+        return _EPOCH
+    epoch = _EPOCH_AT.get(zone)
+    if epoch is None or epoch.tzinfo is not zone:  # it is another object of the same offset
+        epoch = _EPOCH_AT[zone] = _EPOCH.astimezone(zone)
+    return epoch
 
 
 def know(moment: datetime, ms: int) -> None:

@@ -23,8 +23,10 @@ _NINE_BYTES: Final = blake2b(digest_size=9)
 _EIGHT_BYTES: Final = blake2b(digest_size=8)
 """Copied for each hash: quicker than to set one up."""
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
-_ORDER_KEYS: Final[dict[str, bytes]] = {}
-_MOST_ORDER_KEYS: Final = 1 << 10
+_BUSINESS_KEYS: Final[dict[str, bytes]] = {}
+_MOST_BUSINESS_KEYS: Final = 1 << 10
+_LATEST_DIGEST: Final[list[tuple[str, bytes]]] = [("", b"")]
+"""A text and what it gave: some facts are asked about twice."""
 _OF_SUBJECT: Final[dict[str, bytes]] = {}
 _MOST_SUBJECTS: Final = 1 << 10
 
@@ -35,12 +37,17 @@ def digest(subject: str, source: str, cause_id: str) -> bytes:
     The hash is one of nine bytes, cut: so are the keys that earlier releases remembered.
     """
     text = f"{subject}\n{source}\n{cause_id}"
+    latest = _LATEST_DIGEST[0]
+    if latest[0] == text:
+        return latest[1]
     of_subject = _OF_SUBJECT.get(subject)
     if of_subject is None:
         if len(_OF_SUBJECT) >= _MOST_SUBJECTS:
             _OF_SUBJECT.clear()
         of_subject = _OF_SUBJECT[subject] = (crc32(subject.encode()) & 0xFFFFFF).to_bytes(3, "big")
-    return of_subject + _hashed(_NINE_BYTES, text)
+    found = of_subject + _hashed(_NINE_BYTES, text)
+    _LATEST_DIGEST[0] = (text, found)
+    return found
 
 
 def key_of(cause_digest: bytes) -> bytes:
@@ -69,10 +76,16 @@ def key_of_text(text: str) -> bytes:
 def business_key(kind: str, *parts: str) -> bytes:
     """The key of what a fact is about, such as a review's id, so that it counts once whatever the event's id.
 
-    Ids hold no line feed, so no two lists of parts give the same text.
+    Kept for a while, because what a fact is about is looked for before it is remembered, and again. Ids hold no line
+    feed, so no two lists of parts give the same text.
     """
     text = f"{kind}\n{parts[0]}" if len(parts) == 1 else "\n".join((kind, *parts))
-    return _hashed(_EIGHT_BYTES, text)
+    key = _BUSINESS_KEYS.get(text)
+    if key is None:
+        if len(_BUSINESS_KEYS) >= _MOST_BUSINESS_KEYS:
+            _BUSINESS_KEYS.clear()
+        key = _BUSINESS_KEYS[text] = _hashed(_EIGHT_BYTES, text)
+    return key
 
 
 def _hashed(blank: blake2b, text: str) -> bytes:
@@ -82,13 +95,8 @@ def _hashed(blank: blake2b, text: str) -> bytes:
 
 
 def order_key(order_id: str) -> bytes:
-    """The business key of an order; kept for a while, because an order is looked for before it is added."""
-    key = _ORDER_KEYS.get(order_id)
-    if key is None:
-        if len(_ORDER_KEYS) >= _MOST_ORDER_KEYS:
-            _ORDER_KEYS.clear()
-        key = _ORDER_KEYS[order_id] = business_key("order", order_id)
-    return key
+    """The business key of an order."""
+    return business_key("order", order_id)
 
 
 def remembers(keys: dict[int, bytes], key: bytes) -> bool:

@@ -47,15 +47,17 @@ class Reader:
     """
 
     __slots__ = (
-        "_account", "_at", "_begins", "_bucket_begins", "_causes", "_midnight", "_named", "_number", "_place",
-        "_records", "_stems", "available_at", "earned_at", "expires_at", "held", "pending", "points",
+        "_account", "_bucket_begins", "_causes", "_midnight", "_named", "_number", "_place", "_records", "_stems",
+        "available_at", "begins", "bucket", "earned_at", "ends", "expires_at", "held", "pending", "points",
     )  # fmt: skip
 
     def __init__(self, account: Account, records: bytes) -> None:
         self._account = account
         self._records = records
         self._midnight = account.midnight - 1
-        self._at = self._begins = self._bucket_begins = self._place = self._number = 0
+        self.begins = self.ends = self._bucket_begins = self._place = self._number = 0
+        self.bucket = -1
+        """Of the group that the record is in; -1: in none."""
         self._causes = b""
         self._stems = ""
         self._named: str | None = None
@@ -65,17 +67,17 @@ class Reader:
 
     def next(self) -> bool:
         """Read the next record; False where there is none, LookupError where it is none."""
-        records, at = self._records, self._at
+        records, at = self._records, self.ends
         end = len(records)
         while at < end and records[at] & GROUP:
-            bucket = records[at + 1]
+            bucket = self.bucket = records[at + 1]
             self._bucket_begins = bucket * KEY_BUCKET_MS
             self._causes = self._account.causes.get(bucket, b"")
             self._stems = ""
             at += 2
         if at >= end:
             return False
-        self._begins = at
+        self.begins = at
         flags = records[at]
         at += 1
         odd = 0
@@ -101,7 +103,7 @@ class Reader:
             self.held = self.pending = self.available_at = 0
         if at > end:
             raise LookupError("the records of lots end within one")
-        self._at = at
+        self.ends = at
         return True
 
     def grant_id(self) -> str:
@@ -115,7 +117,15 @@ class Reader:
 
     def record(self) -> bytes:
         """The record itself."""
-        return self._records[self._begins : self._at]
+        return self._records[self.begins : self.ends]
+
+    def is_after(self, expires_at: int, earned_at: int, grant_id: str) -> bool:
+        """Whether the record's lot comes after that one in spending order."""
+        if self.expires_at != expires_at:
+            return self.expires_at > expires_at
+        if self.earned_at != earned_at:
+            return self.earned_at > earned_at
+        return self.grant_id() > grant_id
 
     def _read_cause(self, flags: int, odd: int, at: int) -> int:
         records = self._records

@@ -80,7 +80,7 @@ def pack_lots(account: Account) -> bytes:
     return account.packed_lots
 
 
-def append(
+def add(
     account: Account,
     grant_id: str,
     points: int,
@@ -89,26 +89,63 @@ def append(
     pending: int,
     available_at: int,
 ) -> bool:
-    """Pack a lot after all others of an account that has only packed ones; False where that is not its place."""
+    """Pack a lot at its place among those of an account that has only packed ones.
+
+    False where that is neither the end nor beside one of the same bucket.
+    """
+    if _is_last(account, grant_id, earned_at, expires_at):
+        _append(account, grant_id, points, earned_at, expires_at, pending, available_at)
+        return True
+    bucket = earned_at // KEY_BUCKET_MS
+    if not 0 <= bucket <= _MOST_BYTE:
+        return False
+    reader = Reader(account, account.packed_lots)
+    end, before = 0, -1
+    while reader.next():
+        if reader.is_after(expires_at, earned_at, grant_id):
+            place = reader.begins if reader.bucket == bucket else end
+            if bucket not in (reader.bucket, before):
+                return False
+            records = account.packed_lots
+            record = _record(account, grant_id, points, earned_at, expires_at, 0, pending, available_at)
+            account.packed_lots = records[:place] + record + records[place:]
+            if before < 0:
+                account.first_expires_at = expires_at
+            return True
+        end, before = reader.ends, reader.bucket
+    _append(account, grant_id, points, earned_at, expires_at, pending, available_at)
+    return True
+
+
+def _is_last(account: Account, grant_id: str, earned_at: int, expires_at: int) -> bool:
+    if not account.packed_lots:
+        return True
+    last_expires_at, last_earned_at = account.last_expires_at, account.last_earned_at
+    if last_expires_at != expires_at or last_earned_at < earned_at:
+        return last_expires_at <= expires_at
+    last = account.last_grant_id  # of points of one event it tells, where it is known
+    return bool(last) and last_earned_at == earned_at and last < grant_id
+
+
+def _append(
+    account: Account,
+    grant_id: str,
+    points: int,
+    earned_at: int,
+    expires_at: int,
+    pending: int,
+    available_at: int,
+) -> None:
     records, bucket = account.packed_lots, earned_at // KEY_BUCKET_MS
     if not records:
         account.first_expires_at = expires_at
         records = _head_of(bucket)
-    else:
-        last_expires_at, last_earned_at = account.last_expires_at, account.last_earned_at
-        if last_expires_at > expires_at:
-            return False
-        if last_expires_at == expires_at and last_earned_at >= earned_at:
-            last = account.last_grant_id  # of points of one event it tells, where it is known
-            if not last or last_earned_at > earned_at or last >= grant_id:
-                return False
-        if bucket != last_earned_at // KEY_BUCKET_MS:
-            records += _head_of(bucket)
+    elif bucket != account.last_earned_at // KEY_BUCKET_MS:
+        records += _head_of(bucket)
     account.packed_lots = records + _record(
         account, grant_id, points, earned_at, expires_at, 0, pending, available_at
     )
     account.last_expires_at, account.last_earned_at, account.last_grant_id = expires_at, earned_at, grant_id
-    return True
 
 
 def take_packed(account: Account, records: bytes) -> None:

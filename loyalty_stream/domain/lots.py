@@ -18,11 +18,12 @@ def add(
     account: Account, grant_id: str, points: int, earned_at: int, expires_at: int,
     *, pending: int = 0, available_at: int = 0,
 ) -> None:  # fmt: skip
-    """Put a new lot at its place in spending order; at the end, which is mostly its place, none is unpacked."""
-    if account.unpacked_lots is not None or not lot_records.append(
+    """Put a new lot at its place in spending order, which is mostly the end; mostly none is unpacked for it."""
+    if account.unpacked_lots is None and lot_records.add(
         account, grant_id, points, earned_at, expires_at, pending, available_at
     ):
-        insert(account, Lot(grant_id, points, earned_at, expires_at, 0, pending, available_at))
+        return
+    insert(account, Lot(grant_id, points, earned_at, expires_at, 0, pending, available_at))
 
 
 def insert(account: Account, lot: Lot) -> None:

@@ -33,8 +33,12 @@ def pack(account: Account) -> bytes:
             others += 1
         step = step << 1 if step >= 0 else ~(step << 1)
         many, keys_many, size = len(causes_of) // ENTRY_BYTES, len(keys_of) // KEY_BYTES, len(packed_of)
-        if step < 128 and many < 128 and keys_many < 128 and size < 128:  # mostly
-            parts.append((step << 24 | many << 16 | keys_many << 8 | size).to_bytes(4, "big"))
+        if step < 128 and many < 128 and keys_many < 128 and size < 1 << 14:  # mostly
+            if size < 128:
+                parts.append((step << 24 | many << 16 | keys_many << 8 | size).to_bytes(4, "big"))
+            else:
+                size_of = (size & 127 | 128) << 8 | size >> 7
+                parts.append((step << 32 | many << 24 | keys_many << 16 | size_of).to_bytes(5, "big"))
         else:
             parts.append(_number(step) + _number(many) + _number(keys_many) + _number(size))
         parts.append(causes_of)

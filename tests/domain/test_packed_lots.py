@@ -36,7 +36,7 @@ def test_a_history_ends_the_same_whenever_it_is_stored_and_read_on_the_way(rules
     assert stored == unpacked
 
 
-def test_a_lot_that_comes_last_unpacks_none_and_another_does():
+def test_a_lot_beside_one_of_its_time_unpacks_none_and_another_does():
     account = Account(
         unpacked_lots=[Lot("a", 1, START_MS, EXPIRES_MS), Lot("b", 2, START_MS + 1, EXPIRES_MS)]
     )
@@ -48,10 +48,38 @@ def test_a_lot_that_comes_last_unpacks_none_and_another_does():
     assert account.unpacked_lots is None
     assert lots.first_expires_at(account) == EXPIRES_MS
     lots.add(account, "e", 5, START_MS + 1, EXPIRES_MS)
+    assert account.unpacked_lots is None
+    lots.add(account, "f", 6, START_MS - KEY_BUCKET_MS, EXPIRES_MS)
     assert account.unpacked_lots is not None
     assert [(lot.grant_id, lot.points, lot.pending) for lot in account.lots] == [
-        ("a", 1, 0), ("b", 2, 0), ("e", 5, 0), ("c", 3, 0), ("d", 0, 4),
+        ("f", 6, 0), ("a", 1, 0), ("b", 2, 0), ("e", 5, 0), ("c", 3, 0), ("d", 0, 4),
     ]  # fmt: skip
+
+
+ADDED = st.tuples(
+    st.sampled_from("abc"),
+    st.integers(0, 300),
+    st.sampled_from([0, 1_000, 1_500, KEY_BUCKET_MS, 2 * KEY_BUCKET_MS]),
+    st.integers(0, 2),
+    st.booleans(),
+)
+
+
+@LAWS
+@given(st.lists(ADDED, max_size=12), st.sets(st.integers(0, 11)))
+def test_lots_are_in_spending_order_whether_they_are_packed_or_not(added, stored_after):
+    packed, unpacked = Account(), Account()
+    assert unpacked.lots == []
+    for number, (letter, points, later, days, pends) in enumerate(added):
+        of = (f"{letter}{number}", points, START_MS + later, EXPIRES_MS + days * DAY_MS)
+        for account in (packed, unpacked):
+            lots.add(account, *of, pending=7 if pends else 0, available_at=NEVER if pends else 0)
+        assert unpacked.unpacked_lots is not None
+        assert lots.first_expires_at(packed) == lots.first_expires_at(unpacked)
+        if number in stored_after:
+            packed = account_codec.decode(account_codec.encode(packed))
+        assert lots.dates(packed) == lots.dates(unpacked)
+    assert packed.lots == unpacked.lots
 
 
 def test_an_account_that_is_stored_lets_its_unpacked_lots_go():
