@@ -79,13 +79,15 @@ def _take_back_latest(journal: Journal, rules: Rules, campaign_id: str) -> None:
     known = account.campaigns.get(campaign_id)
     if known is None or not known.for_spend:
         return
-    for order in orders.latest_awarded(account):
-        each = fold_campaigns.counted_of(order, campaign_id) if order.campaigns else None
-        if each is not None and each.accumulates and each.awards:
-            beyond = known.for_spend - known.spend // max(each.minimum, 1)
-            if beyond <= 0:
-                break
-            _withdraw(journal, rules, _Held(order, each), min(beyond, each.awards))
+    for key, campaigns in orders.latest_awarded(account):
+        for each in campaigns:
+            if each.campaign_id == campaign_id and each.accumulates and each.awards:
+                beyond = known.for_spend - known.spend // max(each.minimum, 1)
+                if beyond <= 0:
+                    return
+                order = orders.by_key(account, key)
+                assert order is not None  # it was found just now
+                _withdraw(journal, rules, _Held(order, each), min(beyond, each.awards))
 
 
 def settle(journal: Journal, rules: Rules, order_id: str, campaign_id: str) -> None:

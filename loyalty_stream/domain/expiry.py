@@ -30,15 +30,11 @@ _SCHEDULING: Final = ("waiting", "tier")
 
 def next_due(account: Account, rules: Rules) -> int | None:
     """The earliest instant (ms) at which anything falls due, None for never. Held points do not expire."""
-    due = NEVER
-    dates = lots.dates(account)
-    for expires_at, points, _, pending, _ in dates:
-        if points or pending:
-            due = expires_at
-            break
-    if due != NEVER:
-        due = _first_warning(account, rules, due, dates)
+    due = lots.first_due(account)
+    if due != NEVER and rules.expiry.warn_before:
+        due = _first_warning(account, rules, due, lots.dates(account))
     if account.pending:
+        dates = lots.dates(account)
         due = min([due, *[available_at for _, _, _, pending, available_at in dates if pending]])
     if account.held:
         due = min([due, *[hold.due_at for hold in account.holds.values() if hold.state == "open"]])

@@ -161,6 +161,15 @@ def take_packed(account: Account, records: bytes) -> None:
     account.last_grant_id = ""  # most accounts will not need it
 
 
+def first_due(account: Account) -> int:
+    """When the first of the packed lots with points that are not held expires (ms), `NEVER` where there is none."""
+    reader = Reader(account, account.packed_lots)
+    while reader.next():
+        if reader.points or reader.pending:
+            return reader.expires_at
+    return NEVER
+
+
 def dates(account: Account) -> list[Dates]:
     """Of each of the packed lots what tells when something falls due."""
     found: list[Dates] = []

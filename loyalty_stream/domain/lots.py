@@ -53,6 +53,17 @@ def first_expires_at(account: Account) -> int:
     return unpacked[0].expires_at if unpacked else NEVER
 
 
+def first_due(account: Account) -> int:
+    """When the first lot with points that are not held expires (ms), `NEVER` where there is none; likewise."""
+    unpacked = account.unpacked_lots
+    if unpacked is None:
+        return lot_records.first_due(account)
+    for lot in unpacked:
+        if lot.points or lot.pending:
+            return lot.expires_at
+    return NEVER
+
+
 def dates(account: Account) -> list[Dates]:
     """What of each lot tells when something falls due, in spending order; none is unpacked for it."""
     unpacked = account.unpacked_lots

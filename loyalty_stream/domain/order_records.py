@@ -164,6 +164,13 @@ class _Record:
             for line in range(self.count)
         ]
 
+    def counted(self, account: Account) -> list[Counted]:
+        """The campaigns that count it, where they are not kept in the rest."""
+        blob, at, order_id = self.blob, self.counts_at, ""
+        if self.state & _NAMED:
+            order_id = blob[self.id_at + 1 : self.id_at + 1 + blob[self.id_at]].decode()
+        return grant_records.unpack_counts(account, blob[at : at + self.counts], order_id)
+
     def paid_at(self, account: Account, bucket: int) -> int:
         """When it was paid (ms), where its cause is not kept in the rest."""
         return lot_records.time_of(account, bucket, self.place) + self.ms
@@ -307,9 +314,15 @@ def key_of(record: bytes) -> bytes:
     return record[_KEY_AT:_CAUSE_AT]
 
 
-def may_have_awards(record: bytes) -> bool:
-    """Whether campaigns may have given awards for the order; it is not unpacked for it."""
-    return bool(_Record(record, 0).state & (_REST | _NAMED))
+def awarded_at(account: Account, bucket: int, blob: bytes, at: int) -> list[Counted]:
+    """The `campaigns` of the order whose record begins there, none where no awards were given for it.
+
+    It is mostly not unpacked for it.
+    """
+    record = _Record(blob, at)
+    if record.state & _REST:
+        return unpack(account, bucket, blob, at).campaigns
+    return record.counted(account) if record.state & _NAMED else []
 
 
 def end_of(blob: bytes, at: int) -> int:
@@ -346,11 +359,7 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
     if record.granted:
         order.earned = grant_records.unpack(account, order, record.terms, record.more)
     if record.counts:
-        numbers = blob[record.counts_at : record.counts_at + record.counts]
-        order_id = ""
-        if state & _NAMED:
-            order_id = blob[record.id_at + 1 : record.id_at + 1 + blob[record.id_at]].decode()
-        order.campaigns = grant_records.unpack_counts(account, numbers, order_id)
+        order.campaigns = record.counted(account)
     if state & _SPENT:
         spent = blob[record.spent_at : record.spent_at + record.spent]
         order.spent = lot_records.unpack_spent(account, spent)
@@ -360,7 +369,8 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
 def earnings_at(account: Account, bucket: int, blob: bytes, at: int, kinds: Collection[str]) -> Earnings:
     """What `Order.earnings` tells, of the order whose record begins there; most are not unpacked for it."""
     record = _Record(blob, at)
-    if record.count == 0 or record.granted == 0 or record.place == _NO_CAUSE:  # they may be kept in the rest
+    kept = record.state & _REST and (record.count == 0 or record.granted == 0)
+    if kept or record.place == _NO_CAUSE:
         return unpack(account, bucket, blob, at).earnings(kinds)
     nets = record.nets()
     points = grant_records.points(account, record.terms, record.more, nets, kinds)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import Final, TypeAlias
 
 from loyalty_stream.domain import identity, order_records
-from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Earned, Order
+from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Counted, Earned, Order
 from loyalty_stream.domain.order_parts import Earnings
 
 _Kept: TypeAlias = Order | tuple[int, bytes]
@@ -18,7 +18,11 @@ _Kept: TypeAlias = Order | tuple[int, bytes]
 
 def find(account: Account, order_id: str) -> Order | None:
     """The order of this id, None where none was paid or it is forgotten."""
-    key = identity.order_key(order_id)
+    return by_key(account, identity.order_key(order_id))
+
+
+def by_key(account: Account, key: bytes) -> Order | None:
+    """The order of this key, likewise."""
     order = account.unpacked.get(key)
     if order is not None:
         return order
@@ -52,14 +56,20 @@ def each(account: Account) -> Iterator[Order]:
     return iter(_all(account))
 
 
-def latest_awarded(account: Account) -> Iterator[Order]:
-    """The orders that campaigns gave awards for, and some others, the other way round than `each`.
+def latest_awarded(account: Account) -> Iterator[tuple[bytes, list[Counted]]]:
+    """The keys and the `campaigns` of all orders that were given awards, the other way round than `each`.
 
-    Unpacked as they are asked for: later changes of those that are still to come are not seen.
+    Read as they are asked for, none is unpacked for it: later changes of those that are still to come are not seen.
     """
     for kept in reversed(_kept(account)):
-        if not isinstance(kept, tuple) or order_records.may_have_awards(kept[1]):
-            yield _unpacked(account, kept)
+        if isinstance(kept, tuple):
+            bucket, record = kept
+            campaigns = order_records.awarded_at(account, bucket, record, 0)
+            key = order_records.key_of(record)
+        else:
+            campaigns, key = kept.campaigns, kept.key
+        if campaigns:
+            yield key, campaigns
 
 
 def earnings(account: Account, kinds: Collection[str]) -> list[Earnings]:

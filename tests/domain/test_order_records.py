@@ -95,7 +95,9 @@ def test_any_order_is_read_back_the_same_and_its_earnings_without_unpacking_it(m
     assert orders.earnings(kept, ("purchase", "threshold")) == earnings
     assert earnings == [order.earnings(("purchase", "threshold")) for order in unpacked]
     awarded = [order.key for order in unpacked if any(each.awards for each in order.campaigns)]
-    assert set(awarded) <= {order.key for order in orders.latest_awarded(kept)}
+    assert set(awarded) <= {key for key, _ in orders.latest_awarded(kept)}
+    for key, campaigns in orders.latest_awarded(kept):
+        assert campaigns == orders.by_key(kept, key).campaigns
 
 
 def of_campaigns(net: int, points: int) -> Order:

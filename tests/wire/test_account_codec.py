@@ -160,7 +160,7 @@ def test_the_latest_awarded_first_are_the_orders_with_awards_the_other_way_round
         orders.add(stored, name, Order("", AT_MS, [Line("1", 1)], campaigns=[awarded]))
     for each in (stored, decode(encode(stored))):
         every = [order.key for order in orders.each(each)]
-        found = [order.key for order in orders.latest_awarded(each)]
+        found = [key for key, _ in orders.latest_awarded(each)]
         assert found == [key for key in reversed(every) if key in found]
         assert found[:2] == [identity.order_key("newer"), identity.order_key("new")]
         assert identity.order_key("by campaigns") in found
