@@ -7,6 +7,7 @@ without it the same modules run interpreted.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -90,8 +91,8 @@ MODULES = (
 )
 # Calls within the module need no look-up at run time: nobody replaces its functions. A fifteenth of an event.
 FLAGS = "-fvisibility=hidden -fno-semantic-interposition -fno-plt"
-
 STRUCTS = ROOT / "native/structs.h"
+"""Included before all that mypyc makes."""
 
 
 def build(target: Path) -> None:
@@ -103,16 +104,21 @@ def build(target: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", target)
     modules = [f"loyalty_stream/{module}" for module in MODULES]
     _hold_names(target, modules)
-    # Without a path of ours: only the copy may be found.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment["CFLAGS"] = f"{FLAGS} -include {STRUCTS} {environment.get('CFLAGS', '')}"
-    command = [sys.executable, "-m", "mypyc", *modules]
-    ran = subprocess.run(command, cwd=target, env=environment, capture_output=True, text=True, check=False)
-    if ran.returncode != 0:
-        sys.exit(f"{ran.stdout}\n{ran.stderr}\nmypyc could not compile; is there a C compiler?")
-    shutil.rmtree(target / "build")
+    compile_modules(target, modules)
     if sys.platform == "linux":
         _build_huge_arenas(target / "loyalty_stream/engine")
+
+
+def compile_modules(folder: Path, modules: list[str]) -> None:
+    """Compile modules of a folder, where they are imported from; ends the program where that fails."""
+    # Without a path of ours: only the copy may be found.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["CFLAGS"] = f"{FLAGS} -include {shlex.quote(str(STRUCTS))} {environment.get('CFLAGS', '')}"
+    command = [sys.executable, "-m", "mypyc", *modules]
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        sys.exit(f"{ran.stdout}\n{ran.stderr}\nmypyc could not compile; is there a C compiler?")
+    shutil.rmtree(folder / "build")
 
 
 def _hold_names(target: Path, modules: list[str]) -> None:
