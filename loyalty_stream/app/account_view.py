@@ -27,13 +27,7 @@ from loyalty_stream.wire import point_events
 from loyalty_stream.wire.partitioning import partition_of
 
 _SUMS = ("granted", "redeemed", "expired", "revoked", "restored")
-_OF_NO_USE_TO_A_READER = frozenset(
-    (
-        "keys", "causes", "prefix", "terms", "midnight", "unpacked", "packed_lots", "lots_packed",
-        "first_expires_at", "last_expires_at", "last_earned_at", "last_grant_id", "filed", "first_placed",
-        "registered_placed", "packed_days", "packed_reviews",
-    )
-)  # fmt: skip
+_OF_NO_USE_TO_A_READER = orders.HOW_IT_IS_PACKED | {"keys", "causes", "prefix"}
 """Digests, and how it is stored."""
 _KEPT_FOR_STORING = frozenset(("packed", "key", "stem"))
 _WIDTH_WITHOUT_TERMINAL = 110

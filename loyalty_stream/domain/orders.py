@@ -138,7 +138,7 @@ def earned_of(order: Order, grant_id: str) -> Earned | None:
     return None
 
 
-_HOW_IT_IS_PACKED: Final = frozenset(
+HOW_IT_IS_PACKED: Final = frozenset(
     (
         "orders", "terms", "unpacked_terms", "terms_unpacked", "midnight", "unpacked", "found_order", "packed_lots",
         "lots_packed", "first_expires_at",
@@ -146,7 +146,8 @@ _HOW_IT_IS_PACKED: Final = frozenset(
         "registered_placed", "packed_days", "packed_reviews",
     )
 )  # fmt: skip
-_WHAT_IT_IS: Final = [name for name in ACCOUNT_FIELDS if name not in _HOW_IT_IS_PACKED]
+"""The fields of an account that say how far and how it is packed, and nothing of the customer."""
+_WHAT_IT_IS: Final = [name for name in ACCOUNT_FIELDS if name not in HOW_IT_IS_PACKED]
 
 
 def _all(account: Account) -> list[Order]:
