@@ -53,16 +53,23 @@ async def measure(cluster: Cluster, placed: Placed, rounds: int, programme: Path
     for each in range(1, rounds + 1):
         report.progress(f"throughput, round {each} of {rounds}")
         settings = await cluster.deployment(programme=programme)
-        around: list[Drain] = []
-
-        async def pass_by(records: int, settings: Settings = settings, around: list[Drain] = around) -> None:
-            around.append(await pass_through(cluster, settings, records))
-
-        found.worker.append(await drain(cluster, placed, settings, pass_by))
-        await pass_by(found.worker[-1].records)
-        found.pass_through.append(around[0] + around[1])
+        worker, around = await _round(cluster, placed, settings)
+        found.worker.append(worker)
+        found.pass_through.append(around)
         await cluster.forget(settings, f"{settings.topic_prefix}pass-through")
     return found
+
+
+async def _round(cluster: Cluster, placed: Placed, settings: Settings) -> tuple[Drain, Drain]:
+    """The worker, and the pass-through before and after it."""
+    around: list[Drain] = []
+
+    async def pass_by(records: int) -> None:
+        around.append(await pass_through(cluster, settings, records))
+
+    worker = await drain(cluster, placed, settings, pass_by)
+    await pass_by(worker.records)
+    return worker, around[0] + around[1]
 
 
 def show(found: Throughput, of: str = "", goal: str = "at least 15 %, aim 30 %") -> list[report.Ratio]:

@@ -31,10 +31,10 @@ _SCHEDULING: Final = ("waiting", "tier")
 def next_due(account: Account, rules: Rules) -> int | None:
     """The earliest instant (ms) at which anything falls due, None for never. Held points do not expire."""
     due = lots.first_due(account)
-    if due != NEVER and rules.expiry.warn_before:
-        due = _first_warning(account, rules, due, lots.dates(account))
+    dates = lots.dates(account) if rules.expiry.warn_before or account.pending else []
+    if due != NEVER:
+        due = _first_warning(account, rules, due, dates)
     if account.pending:
-        dates = lots.dates(account)
         due = min([due, *[available_at for _, _, _, pending, available_at in dates if pending]])
     if account.held:
         due = min([due, *[hold.due_at for hold in account.holds.values() if hold.state == "open"]])

@@ -28,9 +28,7 @@ _ROUNDINGS: Final[tuple[Rounding, ...]] = ("floor", "half_up", "ceil")
 _ROUNDING_CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(_ROUNDINGS)}
 _FIXED: Final = term_records.FIXED
 _ZERO: Final = ord("0")
-_STEM: Final = 12
-"""Characters of a stem, before the number of the cause's event."""
-MOST: Final = 255
+_MOST: Final = 255
 """Grants, or campaigns that count it, of one order."""
 _FINEST: Final = 1 << 14
 """Both sides of such a rate are below: a finer one is that of a single order, and no term for many."""
@@ -47,7 +45,7 @@ def pack(account: Account, order: Order, net: int) -> tuple[bytes, bytes] | None
 
     None where one of them cannot be told so. `net` is that of all lines.
     """
-    if len(order.earned) > MOST:
+    if len(order.earned) > _MOST:
         return None
     numbers = mores = b""
     told = False
@@ -110,7 +108,7 @@ def pack_counts(account: Account, campaigns: list[Counted]) -> tuple[bytes, str]
 
     None where one of them cannot be told so.
     """
-    if len(campaigns) > MOST:
+    if len(campaigns) > _MOST:
         return None
     numbers, order_id = b"", ""
     for each in campaigns:
@@ -155,8 +153,8 @@ def _packed(  # noqa: PLR0911 - one for each thing that cannot be told
     """The number of its term and what more there is to tell of it, one byte where there is nothing."""
     stem, told, cause = order.stem, 0, b""
     if not earned.grant_id.startswith(stem):
-        stem = earned.grant_id[:_STEM]
-        cause = _key_of(account, stem)
+        stem = earned.grant_id[: identity.STEM]
+        cause = identity.key_of_stem(account.prefix, stem)
         if not cause:
             return None
         told = _OTHER_CAUSE
@@ -178,14 +176,6 @@ def _packed(  # noqa: PLR0911 - one for each thing that cannot be told
     if not -_MOST_OTHER <= other <= _MOST_OTHER:
         return None
     return _BYTE[number], _BYTE[told | _OTHER_POINTS] + _BYTE[other & 255] + cause
-
-
-def _key_of(account: Account, stem: str) -> bytes:
-    """The key of the cause of this stem; empty where it is none of the account's."""
-    prefix = account.prefix
-    if not prefix or len(stem) != _STEM or not stem.startswith(prefix):
-        return b""
-    return identity.key_of_text(stem[len(prefix) :])
 
 
 def _add_more(account: Account, earned: Earned, order: Order, mores: bytes, at: int) -> int:

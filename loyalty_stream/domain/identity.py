@@ -15,6 +15,8 @@ from hashlib import blake2b
 from typing import Final
 
 KEY_BYTES: Final = 6
+STEM: Final = 12
+"""Characters of a stem."""
 PREFIX: Final = 4
 """Characters of a stem that its subject gives: four for three bytes, and eight for the key."""
 ENTRY_BYTES: Final = KEY_BYTES + 3
@@ -64,8 +66,11 @@ def text_of(cause_digest: bytes) -> str:
     return b2a_base64(cause_digest, newline=False).translate(_URL_SAFE).decode()
 
 
-def key_of_text(text: str) -> bytes:
-    """The key whose text this is; empty where it is none."""
+def key_of_stem(prefix: str, stem: str) -> bytes:
+    """The key of the cause of this stem; empty where it is none of an account whose stems begin with `prefix`."""
+    if not prefix or len(stem) != STEM or not stem.startswith(prefix):
+        return b""
+    text = stem[PREFIX:]
     try:
         key = a2b_base64(text.replace("-", "+").replace("_", "/"))
     except ValueError:

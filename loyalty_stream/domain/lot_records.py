@@ -34,7 +34,7 @@ _NUMBERED: Final = 3
 _ZERO: Final = ord("0")
 _BYTE: Final = tuple([bytes((value,)) for value in range(256)])
 _GROUP: Final = bytes((GROUP,))
-_STEM: Final = 12
+_STEM: Final = identity.STEM
 _MOST_BYTE: Final = 255
 _MOST_PLACE: Final = 254
 """255 says in the records of orders that there is none."""
@@ -93,59 +93,48 @@ def add(
 
     False where that is neither the end nor beside one of the same bucket.
     """
-    if _is_last(account, grant_id, earned_at, expires_at):
-        _append(account, grant_id, points, earned_at, expires_at, pending, available_at)
-        return True
-    bucket = earned_at // KEY_BUCKET_MS
-    if not 0 <= bucket <= _MOST_BYTE:
+    records, bucket = account.packed_lots, earned_at // KEY_BUCKET_MS
+    place = _place_for(account, grant_id, earned_at, expires_at)
+    if place < 0:
         return False
-    reader = Reader(account, account.packed_lots)
-    end, before = 0, -1
-    while reader.next():
-        if reader.is_after(expires_at, earned_at, grant_id):
-            place = reader.begins if reader.bucket == bucket else end
-            if bucket not in (reader.bucket, before):
-                return False
-            records = account.packed_lots
-            record = _record(account, grant_id, points, earned_at, expires_at, 0, pending, available_at)
-            account.packed_lots = records[:place] + record + records[place:]
-            if before < 0:
-                account.first_expires_at = expires_at
-            return True
-        end, before = reader.ends, reader.bucket
-    _append(account, grant_id, points, earned_at, expires_at, pending, available_at)
+    if not records or expires_at < account.first_expires_at:
+        account.first_expires_at = expires_at
+    head = b""
+    if place == len(records):
+        if not records or bucket != account.last_earned_at // KEY_BUCKET_MS:
+            head = _head_of(bucket)
+        account.last_expires_at, account.last_earned_at = expires_at, earned_at
+        account.last_grant_id = grant_id
+    record = _record(account, grant_id, points, earned_at, expires_at, 0, pending, available_at)
+    account.packed_lots = records[:place] + head + record + records[place:]
     return True
 
 
+def _place_for(account: Account, grant_id: str, earned_at: int, expires_at: int) -> int:
+    """Where in the packed lots such a one belongs; -1 where that is between others of other buckets only."""
+    records, bucket = account.packed_lots, earned_at // KEY_BUCKET_MS
+    if not records or _is_last(account, grant_id, earned_at, expires_at):  # mostly
+        return len(records)
+    if not 0 <= bucket <= _MOST_BYTE:
+        return -1
+    reader = Reader(account, records)
+    end, before = 0, -1
+    while reader.next():
+        if reader.is_after(expires_at, earned_at, grant_id):
+            if reader.bucket == bucket:
+                return reader.begins
+            return end if before == bucket else -1
+        end, before = reader.ends, reader.bucket
+    return len(records)
+
+
 def _is_last(account: Account, grant_id: str, earned_at: int, expires_at: int) -> bool:
-    if not account.packed_lots:
-        return True
+    """Whether it is known without a look at the records that it comes after all of them."""
     last_expires_at, last_earned_at = account.last_expires_at, account.last_earned_at
     if last_expires_at != expires_at or last_earned_at < earned_at:
         return last_expires_at <= expires_at
     last = account.last_grant_id  # of points of one event it tells, where it is known
     return bool(last) and last_earned_at == earned_at and last < grant_id
-
-
-def _append(
-    account: Account,
-    grant_id: str,
-    points: int,
-    earned_at: int,
-    expires_at: int,
-    pending: int,
-    available_at: int,
-) -> None:
-    records, bucket = account.packed_lots, earned_at // KEY_BUCKET_MS
-    if not records:
-        account.first_expires_at = expires_at
-        records = _head_of(bucket)
-    elif bucket != account.last_earned_at // KEY_BUCKET_MS:
-        records += _head_of(bucket)
-    account.packed_lots = records + _record(
-        account, grant_id, points, earned_at, expires_at, 0, pending, available_at
-    )
-    account.last_expires_at, account.last_earned_at, account.last_grant_id = expires_at, earned_at, grant_id
 
 
 def take_packed(account: Account, records: bytes) -> None:
@@ -279,9 +268,7 @@ def place_of_stem(account: Account, bucket: int, stem: str) -> int:
 
 
 def _place_in(causes: bytes, prefix: str, stem: str) -> int:
-    if not prefix or len(stem) != _STEM or not stem.startswith(prefix):
-        return -1
-    key = identity.key_of_text(stem[identity.PREFIX :])
+    key = identity.key_of_stem(prefix, stem)
     if not key:
         return -1
     at = causes.rfind(key)  # mostly the last one
