@@ -207,7 +207,10 @@ class _Order:
 
 
 def _with_extras(found: Sequence[Match], order: _Order) -> list[Match]:
-    """The matches, by priority then id, each multiplier with what it adds to those before it that stack."""
+    """The matches, by priority then id, each multiplier with what it adds to those before it that stack.
+
+    One that stacks but adds nothing for the rounding stays: what comes after it multiplies what it has multiplied.
+    """
     before: list[Multiplying] = []
     told: list[Match] = []
     for match in found:
@@ -219,7 +222,7 @@ def _with_extras(found: Sequence[Match], order: _Order) -> list[Match]:
         extras = campaign_multipliers.extras(
             order.rules, order.lines, order.nets, order.tier, () if alone else before, own, alone=alone
         )
-        if extras:
+        if extras or stacking == "stack":
             told.append(Match(match.campaign, match.awards, match.scope, match.amount, extras))
         if stacking == "stack":
             before.append(own)

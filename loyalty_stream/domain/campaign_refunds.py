@@ -44,7 +44,7 @@ class _Held:
 def take_back(journal: Journal, rules: Rules, order_id: str) -> None:
     """After a refund of this order, which the account knows by now: take back what is no longer reached.
 
-    Of spend over the window the latest awards go first, whichever order they came with.
+    Of spend over the window the awards of the order that was paid last go first, whenever it was heard of.
     """
     account = journal.account
     order = orders.find(account, order_id)

@@ -330,6 +330,14 @@ def end_of(blob: bytes, at: int) -> int:
     return _Record(blob, at).end
 
 
+def paid_at(account: Account, bucket: int, blob: bytes, at: int) -> int:
+    """When the order whose record begins there was paid (ms)."""
+    record = _Record(blob, at)
+    if record.place == _NO_CAUSE:
+        return unpack(account, bucket, blob, at).paid_at
+    return record.paid_at(account, bucket)
+
+
 def stem_at(account: Account, bucket: int, blob: bytes, at: int) -> str:
     """The stem of the order whose record begins there."""
     place = blob[at + _CAUSE_AT]

@@ -57,19 +57,22 @@ def each(account: Account) -> Iterator[Order]:
 
 
 def latest_awarded(account: Account) -> Iterator[tuple[bytes, list[Counted]]]:
-    """The keys and the `campaigns` of all orders that were given awards, the other way round than `each`.
+    """The keys and the `campaigns` of all orders that were given awards: paid last first; of one instant, applied last.
 
     Read as they are asked for, none is unpacked for it: later changes of those that are still to come are not seen.
     """
-    for kept in reversed(_kept(account)):
-        if isinstance(kept, tuple):
-            bucket, record = kept
-            campaigns = order_records.awarded_at(account, bucket, record, 0)
-            key = order_records.key_of(record)
-        else:
-            campaigns, key = kept.campaigns, kept.key
-        if campaigns:
-            yield key, campaigns
+    for in_bucket in reversed(_kept_by_bucket(account)):
+        dated = [(_paid_at(account, kept), number, kept) for number, kept in enumerate(in_bucket)]
+        dated.sort(key=_by_payment, reverse=True)
+        for _, _, kept in dated:
+            if isinstance(kept, tuple):
+                bucket, record = kept
+                campaigns = order_records.awarded_at(account, bucket, record, 0)
+                key = order_records.key_of(record)
+            else:
+                campaigns, key = kept.campaigns, kept.key
+            if campaigns:
+                yield key, campaigns
 
 
 def earnings(account: Account, kinds: Collection[str]) -> list[Earnings]:
@@ -156,6 +159,11 @@ def _all(account: Account) -> list[Order]:
 
 def _kept(account: Account) -> list[_Kept]:
     """In their order, as `each` tells it."""
+    return [kept for in_bucket in _kept_by_bucket(account) for kept in in_bucket]
+
+
+def _kept_by_bucket(account: Account) -> list[list[_Kept]]:
+    """By sixteen weeks of their payment, within them in the order they were applied in."""
     changed = dict(account.unpacked)
     found: dict[int, list[_Kept]] = {}
     for bucket, blob in account.orders.items():
@@ -169,7 +177,15 @@ def _kept(account: Account) -> list[_Kept]:
             at = end
     for order in changed.values():
         found.setdefault(order.paid_at // KEY_BUCKET_MS, []).append(order)
-    return [each_kept for bucket in sorted(found) for each_kept in found[bucket]]
+    return [found[bucket] for bucket in sorted(found)]
+
+
+def _paid_at(account: Account, kept: _Kept) -> int:
+    return order_records.paid_at(account, kept[0], kept[1], 0) if isinstance(kept, tuple) else kept.paid_at
+
+
+def _by_payment(dated: tuple[int, int, _Kept]) -> tuple[int, int]:
+    return dated[0], dated[1]
 
 
 def _unpacked(account: Account, kept: _Kept) -> Order:

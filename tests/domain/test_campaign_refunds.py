@@ -148,6 +148,18 @@ def test_the_award_of_another_order_is_pinned_by_that_orders_id():
     assert left_of_campaign(customer) == 0
 
 
+@pytest.mark.parametrize("later", ["2026-03-02 10:01", "2026-03-07 10:00"])
+def test_the_award_of_the_order_that_was_paid_last_goes_whichever_was_heard_of_last(later):
+    late, last = order_paid("o-late", IN, MINIMUM), order_paid("o-last", later, MINIMUM)
+    taken = set()
+    for heard in ([late, last], [last, late]):
+        customer = Customer(accumulating())
+        customer.when(*heard)
+        (note,) = withdrawn(customer.when(refund("r-1", LATER, "o-late", 1)))
+        taken.add(note.order_id)
+    assert taken == {"o-last"}
+
+
 def test_spend_that_rises_again_is_awarded_again():
     customer = Customer(accumulating(per_customer_limit=1))
     customer.when(

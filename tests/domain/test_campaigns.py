@@ -268,6 +268,18 @@ def test_the_best_ones_multiplier_adds_to_what_stacks_before_it_and_others_add_t
     ]
 
 
+@pytest.mark.parametrize("others", [[], [campaign("c", stacking="best", priority=3)]])
+def test_a_multiplier_that_adds_nothing_for_the_rounding_still_multiplies_for_those_after_it(others):
+    """0.4 of a point, rounded up: 1; by 1.5 still 1; by 2 besides 1.2, so 2."""
+    up = msgspec.structs.replace(PLAIN, purchase=(msgspec.structs.replace(PURCHASE, rounding="ceil"),))
+    stacking = [
+        campaign("a", award=Award(multiplier=Fraction("1.5")), priority=1),
+        campaign("b", award=DOUBLE, priority=2),
+    ]
+    made = Customer(with_campaigns(*stacking, *others, rules=up)).when(order_paid("o-1", IN, 40))
+    assert given(made)[:2] == [("base", 1), ("campaign:b", 1)]
+
+
 # -- spend over the window ------------------------------------------------------------------------------
 
 

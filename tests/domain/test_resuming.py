@@ -54,6 +54,15 @@ def test_what_comes_before_its_payment_waits_and_is_applied_right_after_it(early
     assert customer.when(early) == []
 
 
+def test_what_an_early_cancellation_gives_back_expired_at_its_own_time_not_at_that_of_the_payment():
+    customer = Customer(BARE)
+    customer.when(order_paid("o-1", "2025-01-15 10:00", 10000))
+    customer.when(hold_points("h-1", "2026-01-15 23:50", 100), cancellation("c-2", "2026-01-16 00:05", "o-2"))
+    events = customer.when(order_paid("o-2", "2026-01-16 00:10", 10000, hold_id="h-1"))
+    times = {event.type: event.time for event in events if event.type in ("point-restored", "point-expired")}
+    assert times == dict.fromkeys(("point-restored", "point-expired"), moment("2026-01-16 00:05"))
+
+
 def test_in_whatever_order_the_services_deliver_the_balance_is_the_same():
     facts = [
         order_paid("o-1", "2026-01-15 10:00", 10000),

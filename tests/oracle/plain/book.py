@@ -224,6 +224,15 @@ class Book:
                 taken.append((lot, part))
         return taken
 
+    def forfeit(self, lot, points):
+        """What comes back after its date expires with what gives it back, no earlier than that was."""
+        cause = self.cause
+        time = max(self.at, self.expiry_of(lot))
+        lot["free"] -= points
+        self.begin("loyalty-stream", "expired", time, time)
+        self.say("point-expired", label=lot["label"], points=points, expires_at=self.expiry_of(lot))
+        self.cause = cause
+
     def take_back(self, points, own=()):
         """Take points that a revocation asks for: from the lots given first, pending before available, then in
         spending order, free or pending."""

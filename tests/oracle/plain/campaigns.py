@@ -173,7 +173,8 @@ class Campaigns:
         first()
         for match in self.told(order, chosen, at_work=True):
             if match["campaign"].award.multiplier is not None:
-                self.multiply(book, match, order)
+                if match["extras"]:
+                    self.multiply(book, match, order)
             else:
                 self.award(book, match, order)
 
@@ -218,9 +219,10 @@ class Campaigns:
             alone = campaign.stacking == "exclusive"
             extras = [self.extra(order, rule, before, match, alone) for rule in self.rules.purchase]
             extras = [extra for extra in extras if extra is not None and extra["points"] > 0]
-            if extras:
+            stays = campaign.stacking == "stack" or at_work
+            if extras or stays:  # one that adds nothing for the rounding multiplies for those after it
                 told.append({**match, "extras": extras, "points": sum(each["points"] for each in extras)})
-            if campaign.stacking == "stack" or at_work:
+            if stays:
                 before.append(match)
         return told
 
@@ -357,10 +359,11 @@ class Campaigns:
                     award["count"] = 0
 
     def undo_latest(self, book, campaign_id):
-        """Of spend over the window the latest awards go first, whichever order they came with."""
+        """Of spend over the window the awards of the order paid last go first; of one instant, of that applied last."""
         given = [
             each for each in book.awards if each["campaign"].id == campaign_id and each["kind"] == "window"
         ]
+        given.sort(key=lambda award: award["order"]["at"])
         for award in reversed(given):
             campaign = award["campaign"]
             reached = self.spent(book, campaign) // max(campaign.minimum_amount, 1)

@@ -396,4 +396,7 @@ def give_back(book, back, **fields):
         grants=told([(lot, part) for lot, part, _ in back]),
         **fields,
     )
+    for lot in {id(lot): lot for lot, _, _ in back}.values():
+        if lot["expires_at"] <= book.now:
+            book.forfeit(lot, sum(part for each, part, _ in back if each is lot))
     book.repay()
