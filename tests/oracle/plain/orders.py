@@ -309,7 +309,7 @@ def go_back(book, order, reason, world):
         others = [each for each in book.orders if stands(each)]
         if others:
             make_first(book, min(others, key=lambda each: each["at"]), world)
-    world.tiers.lowered(book)
+    world.tiers.lowered(book, order)
 
 
 def revoke(book, order, reason):

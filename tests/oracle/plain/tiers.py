@@ -39,8 +39,10 @@ class Tiers:
         """What is earned lowers nothing; a tier that ends at this very instant ends after all that waited for it."""
         self.settle(book, falls=False)
 
-    def lowered(self, book):
-        self.settle(book, falls=self.rules.downgrade == "immediate")
+    def lowered(self, book, order):
+        """After a refund; that of an order which had left the window lowers nothing."""
+        counts = book.now < self.leaves(order["at"])
+        self.settle(book, falls=counts and self.rules.downgrade == "immediate")
 
     def settle(self, book, *, falls):
         """Rise at once to where the points are; fall only if it is time."""
