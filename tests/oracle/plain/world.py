@@ -274,10 +274,6 @@ class World:
         passed = [lot for lot in book.lots if (lot["free"] or lot["pending"]) and book.expiry_of(lot) <= now]
         for lot in sorted(passed, key=lambda lot: (book.expiry_of(lot), lot["sort"])):
             self.expire(book, lot, max(book.expiry_of(lot), since))
-        late = [lot for lot in book.lots if lot["pending"] and lot["available_at"] <= now]
-        for lot in sorted(late, key=lambda lot: (lot["available_at"], lot["sort"])):
-            book.begin(OWN, "activate", max(lot["available_at"], since), now)
-            orders.activate(book, lot)
 
     def expire(self, book, lot, time):
         points, date = lot["free"] + lot["pending"], book.expiry_of(lot)
