@@ -251,8 +251,10 @@ class World:
             self.expire(book, about[0], instant)
             return
         book.begin(OWN, what, instant, instant)
-        if what == "activate":
-            orders.activate(book, about[0])
+        if what == "activate":  # and all that is ready by then: nobody is warned of a part of it
+            ready = [lot for lot in book.lots if lot["pending"] and lot["available_at"] <= instant]
+            for lot in sorted(ready, key=lambda lot: (lot["available_at"], lot["sort"])):
+                orders.activate(book, lot)
         elif what == "warn":
             date, notice = about
             points = sum(lot["free"] for lot in book.lots if book.expiry_of(lot) == date)
