@@ -61,8 +61,9 @@ def erased(book, fact, world):
     book.ids = {("erased", fact.data.request_id)}
     for hold_id in sorted(name for name, hold in book.holds.items() if hold["state"] == "open"):
         book.give_back(hold_id, "erased")
-    world.expire_passed(book, book.now, book.at)
-    book.begin(fact.source, fact.id, book.at, book.now)
+    at, now = book.at, book.now
+    world.expire_passed(book, now, at)
+    book.begin(fact.source, fact.id, at, now)
     left = [(lot, lot["free"] + lot["pending"]) for lot in book.lots if lot["free"] or lot["pending"]]
     if left:
         for lot, _ in left:
