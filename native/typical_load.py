@@ -25,7 +25,7 @@ KEPT_DECODED: Final = 2_000
 
 
 def run(programme: Rules, facts: Iterable[Input]) -> None:
-    """Apply the facts in batches as the worker's tasks do, each stored at its end; then restore, and apply a few more."""
+    """Apply the facts in batches as the worker's tasks do, each stored at its end; before the last one, restore."""
     settings = Settings()
     ledger = StageByHand(LedgerStage(settings, programme, 1, CountSink()), KEPT_DECODED)
     owner = StageByHand(AllocationStage(settings, programme, 1, AllocationSink()), KEPT_DECODED)
