@@ -247,6 +247,8 @@ def _redeem_again(
                 owed=missing if rules.refunds.shortfall == "debt" else 0,
             )
         )
+        if journal.account.debt:
+            grants.repay_debt(journal)  # pending points are there to be taken, as for a refund's shortfall
 
 
 def _note_spent(journal: Journal, order_id: str, hold_id: str, amount: int) -> None:

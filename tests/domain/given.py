@@ -411,6 +411,9 @@ class Customer:
         assert self.folded == self.account
         self.account = account_codec.decode(account_codec.encode(self.account))
         assert self.folded == self.account
+        if self.account.debt:
+            left = [lot for lot in self.account.lots if lot.points or lot.pending]
+            assert left == [], "whoever owes has nothing free or pending, or that would have repaid it"
         self.events += made
         return made
 

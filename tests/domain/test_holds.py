@@ -24,7 +24,7 @@ from loyalty_stream.domain.events import (
     PointRevoked,
     Taken,
 )
-from loyalty_stream.domain.rules import Refunds
+from loyalty_stream.domain.rules import Availability, Period, Refunds
 
 
 def customer_with(points: int, rules=PLAIN) -> Customer:
@@ -260,6 +260,24 @@ def test_what_is_missing_of_a_hold_given_back_is_a_shortfall(shortfall, made, ba
     assert (missing.reason, missing.shortfall, missing.order_id) == ("hold_shortfall", 200, "o-2")
     assert missing.owed == (200 if shortfall == "debt" else 0)
     assert customer.balance == balance
+
+
+def test_what_is_missing_of_a_hold_given_back_is_taken_from_points_that_are_pending():
+    """They would become available, and could be spent, while their customer owes."""
+    rules = replace(PLAIN, availability=Availability("delay", Period("P7D", days=7)))
+    customer = Customer(rules)
+    customer.when(
+        order_paid("o-1", "2026-01-01 10:00", 30000),
+        hold_points("h-1", "2026-01-10 10:10", 300),
+        release_hold("r-1", "2026-01-10 10:11", "h-1"),
+        hold_points("h-2", "2026-01-10 10:12", 300),
+        confirm_hold("c-2", "2026-01-10 10:13", "h-2"),
+        order_paid("o-2", "2026-01-10 10:14", 20000),
+    )
+    made = customer.when(order_paid("o-3", "2026-01-10 10:15", 300, hold_id="h-1"))
+    assert brief(made) == [("account-noted", 0), ("point-revoked", 0), ("point-revoked", 200)]
+    assert (made[1].data.owed, made[2].data.reason, customer.account.debt) == (300, "debt_repaid", 100)
+    assert brief(customer.clock("2026-02-01 10:00")) == []
 
 
 def test_debt_is_repaid_in_parts_by_what_comes_next():

@@ -434,6 +434,7 @@ class Book:
                     order_id=order_id,
                     grants=[],
                 )
+                self.repay()
             order["spent"] = dated(taken)
         else:  # confirmed: it has redeemed already
             order["spent"] = hold["spent"]

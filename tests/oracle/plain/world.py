@@ -91,8 +91,10 @@ class World:
         self.falls_after = 0
         """Tiers that fall by time have fallen up to this instant."""
         self.books = {}
+        self.commands = []
+        """What a line sets off in other accounts at once."""
         self.to_do = []
-        """What a line sets off in other accounts: done before the next line."""
+        """What it asks of the owners of budgets and stock, whose answers come after that; all before the next line."""
         self.tiers = Tiers(rules)
         self.campaigns = Campaigns(rules, self)
         self.mall = Mall(rules, self)
@@ -111,8 +113,8 @@ class World:
         else:
             self.advance(at)
             self.apply(fact, at)
-        while self.to_do:
-            self.to_do.pop(0)()
+        while self.commands or self.to_do:
+            (self.commands or self.to_do).pop(0)()
         made = [
             event for customer, book in self.books.items() for event in book.events[before.get(customer, 0) :]
         ]
@@ -172,7 +174,7 @@ class World:
         if any(order["first"] for order in book.orders):
             book.referral_paid = True
             told = (book.referred_by, f"referral:{book.customer}", points, book.at)
-            self.to_do.append(lambda: self.reward(*told))
+            self.commands.append(lambda: self.reward(*told))
 
     def reward(self, referrer, grant_id, points, at):
         """The command that pays a referrer, in the referrer's own account."""
@@ -187,10 +189,11 @@ class World:
     # -- time ------------------------------------------------------------------------------------------
 
     def advance(self, time):
-        """Do what falls due up to `time` over all customers, in the order of its instant."""
+        """Do what falls due up to `time` over all customers, in the order of its instant, then of their ids."""
         while self.books:
             due, book = min(
-                ((self.next_due(book), book) for book in self.books.values()), key=lambda each: each[0][:3]
+                ((self.next_due(book), book) for book in self.books.values()),
+                key=lambda each: (each[0][0], each[1].customer),
             )
             if due[0] > time:
                 break
