@@ -263,8 +263,14 @@ class World:
             points = sum(lot["free"] for lot in book.lots if book.expiry_of(lot) == date)
             book.warned.add((date, notice.text))
             book.say("point-expiring", points=points, expires_at=date, notice=notice.text)
-        elif what == "time out":
-            book.give_back(about[0], "timed_out")
+        elif what == "time out":  # all that are due by now, before what they give back expires
+            due_by_now = [
+                hold_id
+                for hold_id, hold in book.holds.items()
+                if hold["state"] == "open" and hold["due"] <= instant
+            ]
+            for hold_id in sorted(due_by_now):
+                book.give_back(hold_id, "timed_out")
         elif what == "fall":
             self.tiers.settle(book, falls=True)
         elif about[0]["kind"] == "paid":
