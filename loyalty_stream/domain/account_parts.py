@@ -165,11 +165,6 @@ class Participation(Struct, array_like=True, gc=False):
     """Of those, the ones that were not given for `spend`: entries by command, awards of other events, and of single
     orders as another version of the campaign said."""
 
-    @property
-    def for_spend(self) -> int:
-        """The awards that `spend` has to reach."""
-        return self.awards - self.apart
-
 
 class Asked(Struct, array_like=True, gc=False):
     """A request to the owner of something limited, not answered yet."""

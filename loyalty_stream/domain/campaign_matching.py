@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from mypy_extensions import mypyc_attr
 
-from loyalty_stream.domain import campaign_multipliers, tiers
+from loyalty_stream.domain import campaign_multipliers, fold_campaigns, tiers
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.campaign_multipliers import Extra, Multiplying
 from loyalty_stream.domain.campaign_terms import Audience, Award, Campaign, Trigger
@@ -189,7 +189,7 @@ def _reached(account: Account, campaign: Campaign, amount: int) -> int:
         if campaign.award.multiplier is not None or not minimum:
             awards = 1 if spend >= minimum else 0
         else:
-            awards = max(spend // minimum - (0 if known is None else known.for_spend), 0)
+            awards = max(spend // minimum - (0 if known is None else fold_campaigns.for_spend(known)), 0)
     return awards if left is None else min(awards, left)
 
 

@@ -77,12 +77,12 @@ def _is_missed(order: Order, each: Counted) -> bool:
 def _take_back_latest(journal: Journal, rules: Rules, campaign_id: str) -> None:
     account = journal.account
     known = account.campaigns.get(campaign_id)
-    if known is None or not known.for_spend:
+    if known is None or not fold_campaigns.for_spend(known):
         return
     for key, campaigns in orders.latest_awarded(account):
         for each in campaigns:
             if each.campaign_id == campaign_id and each.accumulates and each.awards:
-                beyond = known.for_spend - known.spend // max(each.minimum, 1)
+                beyond = fold_campaigns.for_spend(known) - known.spend // max(each.minimum, 1)
                 if beyond <= 0:
                     return
                 order = orders.by_key(account, key)

@@ -9,6 +9,11 @@ from loyalty_stream.domain.notes import AnswerNote, AwardNote, AwardWithdrawnNot
 from loyalty_stream.domain.scope import net_in
 
 
+def for_spend(known: Participation) -> int:
+    """The awards that the customer's spend has to reach."""
+    return known.awards - known.apart
+
+
 def counted(account: Account, order: Order, note: OrderNote) -> None:
     """A new order counts for campaigns that accumulate."""
     order.campaigns = [Counted(campaign_id, scope, accumulates=True) for campaign_id, scope in note.counts]

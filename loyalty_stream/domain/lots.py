@@ -8,6 +8,8 @@ one is asked for, because most events only add a lot at the end.
 from bisect import bisect_right
 from collections.abc import Collection
 
+from msgspec.structs import force_setattr
+
 from loyalty_stream.domain import lot_records
 from loyalty_stream.domain.account import NEVER, Account, Lot
 from loyalty_stream.domain.events import Taken
@@ -93,9 +95,14 @@ def move(account: Account, grant_id: str, *, free: int = 0, held: int = 0, pendi
     lots = account.lots
     place = find(lots, grant_id)
     lot = lots[place]
-    lot.points += free
-    lot.held += held
-    lot.pending += pending
+    # Each by itself: to set a field of a lot forgets how it is packed, by a call into Python.
+    if free:
+        force_setattr(lot, "points", lot.points + free)
+    if held:
+        force_setattr(lot, "held", lot.held + held)
+    if pending:
+        force_setattr(lot, "pending", lot.pending + pending)
+    force_setattr(lot, "packed", b"")
     if lot.points < 0 or lot.held < 0 or lot.pending < 0:
         raise ValueError(
             f"lot {grant_id} would have {lot.points} points free, {lot.held} held and {lot.pending} pending: "

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Final, TypeAlias, assert_never
 
 from loyalty_stream.domain import calendar, orders
-from loyalty_stream.domain.account import Account
+from loyalty_stream.domain.account import NEVER, Account
 from loyalty_stream.domain.events import TierChanged
 from loyalty_stream.domain.fold_points import TIER_KINDS
 from loyalty_stream.domain.journal import Journal
@@ -111,11 +111,12 @@ def end(journal: Journal, rules: Rules) -> None:
 
 def _counted(account: Account, rules: Rules, now: int) -> list[_Counted]:
     """The orders in the window at `now`, as they were paid. An order counts until its time plus the window."""
-    by_spend = rules.tiers.basis == "spend"
+    by_spend, window = rules.tiers.basis == "spend", rules.tiers.window
+    surely = NEVER if window is None else window.at_least_ms  # asked once: most orders are known by it
     counted = [
         (paid_at, left_amount if by_spend else points)
         for paid_at, left_amount, points in orders.earnings(account, TIER_KINDS)
-        if _in_window(paid_at, rules, now)
+        if paid_at + surely > now or _in_window(paid_at, rules, now)
     ]
     counted.sort()
     return counted
