@@ -294,10 +294,10 @@ class Campaigns:
     def answer(self, book, award, made, at):
         campaign, order = award["campaign"], award["order"]
         asked = sum(each["points"] for each in made)
+        if book.erased:
+            return  # what it asked for was returned
         given = min(asked, max(campaign.budget_points - self.given.get(campaign.id, 0), 0))
         self.given[campaign.id] = self.given.get(campaign.id, 0) + given
-        if book.erased:
-            return
         book.begin("loyalty-stream", "answer", at, self.world.clock)
         self.grant(book, award, made, given)
         if given and order is not None:
