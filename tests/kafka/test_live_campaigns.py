@@ -150,7 +150,11 @@ def announcements() -> list[Fact]:
 
 
 def shopping(chance: random.Random) -> list[Fact]:
-    """Ten days of orders, some cancelled, some with points at checkout, and gifts bought with points."""
+    """Ten days of orders, some cancelled, some with points at checkout, and gifts bought with points.
+
+    Everybody's last order comes after all of that: with it the time of each partition passes what is due by then, as
+    the one partition of a simulation has passed it.
+    """
     facts: list[Fact] = []
     for number in range(CUSTOMERS):
         customer = f"c-{number}"
@@ -180,4 +184,8 @@ def shopping(chance: random.Random) -> list[Fact]:
             if chance.random() < 0.3:
                 redemption = {"redemption_id": name, "reward_id": "tea-cup"}
                 tell("points-commands", "redeem-reward", 7200, redemption)
+        line = {"line_id": "0", "sku": "milk", "quantity": 1, "amount": 1000}
+        order = {"order_id": f"{customer}-last", "currency": "CNY", "lines": [line]}
+        at = STARTS_AT + timedelta(days=15, minutes=number)
+        facts.append(cloud_event("orders", "order-paid", customer, f"{customer}-last", at, order))
     return sorted(facts, key=lambda fact: fact.event["time"])
