@@ -6,6 +6,7 @@ because most are never looked at again, and those that were added or changed sin
 """
 
 from collections.abc import Collection, Iterator
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from loyalty_stream.domain import identity, order_records
@@ -62,9 +63,10 @@ def latest_awarded(account: Account) -> Iterator[tuple[bytes, list[Counted]]]:
     Read as they are asked for, none is unpacked for it: later changes of those that are still to come are not seen.
     """
     for in_bucket in reversed(_kept_by_bucket(account)):
-        dated = [(_paid_at(account, kept), number, kept) for number, kept in enumerate(in_bucket)]
-        dated.sort(key=_by_payment, reverse=True)
-        for _, _, kept in dated:
+        dated = [(_paid_at(account, kept), kept) for kept in reversed(in_bucket)]
+        # Stable: of one instant, what was applied last stays first.
+        dated.sort(key=itemgetter(0), reverse=True)
+        for _, kept in dated:
             if isinstance(kept, tuple):
                 bucket, record = kept
                 campaigns = order_records.awarded_at(account, bucket, record, 0)
@@ -182,10 +184,6 @@ def _kept_by_bucket(account: Account) -> list[list[_Kept]]:
 
 def _paid_at(account: Account, kept: _Kept) -> int:
     return order_records.paid_at(account, kept[0], kept[1], 0) if isinstance(kept, tuple) else kept.paid_at
-
-
-def _by_payment(dated: tuple[int, int, _Kept]) -> tuple[int, int]:
-    return dated[0], dated[1]
 
 
 def _unpacked(account: Account, kept: _Kept) -> Order:
