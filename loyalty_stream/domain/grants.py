@@ -67,8 +67,7 @@ def grant(
     )
     _tell_more(granted, steps, scope, campaign_id, order, day, command_id, operator, moved)
     journal.record(granted)
-    if journal.account.debt:
-        repay_debt(journal)
+    repay_debt(journal)
 
 
 def _tell_more(
@@ -104,6 +103,8 @@ def _tell_more(
 def repay_debt(journal: Journal) -> None:
     """Take what the account owes from its points, free or pending, as far as they reach, before they can be spent."""
     account = journal.account
+    if not account.debt:  # mostly
+        return
     grants = lots.to_take_back(account.lots, account.debt, journal.now)
     if grants:
         journal.record(

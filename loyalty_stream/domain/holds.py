@@ -144,8 +144,7 @@ def _release(
     journal: Journal, hold_id: str, hold: Hold, reason: Literal["released", "timed_out", "erased"]
 ) -> None:
     journal.record(PointReleased(hold_id=hold_id, points=hold.points, reason=reason, grants=_taken(hold)))
-    if journal.account.debt:
-        grants.repay_debt(journal)
+    grants.repay_debt(journal)
 
 
 # -- orders ---------------------------------------------------------------------------------------------
@@ -211,7 +210,7 @@ def _redeem_held(
         )
     else:
         _note_spent(journal, order_id, hold_id, amount)
-    if over and journal.account.debt:
+    if over:
         grants.repay_debt(journal)
 
 
@@ -247,8 +246,7 @@ def _redeem_again(
                 owed=missing if rules.refunds.shortfall == "debt" else 0,
             )
         )
-        if journal.account.debt:
-            grants.repay_debt(journal)  # pending points are there to be taken, as for a refund's shortfall
+        grants.repay_debt(journal)  # pending points are there to be taken, as for a refund's shortfall
 
 
 def _note_spent(journal: Journal, order_id: str, hold_id: str, amount: int) -> None:

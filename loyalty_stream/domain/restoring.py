@@ -54,8 +54,7 @@ def restore(
     for part in parts:
         if part.expires_at is not None and calendar.to_ms(part.expires_at) <= journal.now:
             journal.let_in(_forfeit(journal, part, part.expires_at))
-    if journal.account.debt:
-        grants.repay_debt(journal)
+    grants.repay_debt(journal)
 
 
 def _parts(journal: Journal, rules: Rules, spent: list[Spent], points: int) -> tuple[Restored, ...]:

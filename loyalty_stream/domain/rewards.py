@@ -193,8 +193,7 @@ def release(journal: Journal, redemption_id: str, reason: Literal["out_of_stock"
     if hold is not None:
         taken = tuple([Taken(grant_id, points) for grant_id, points in hold.taken])
         journal.record(PointReleased(hold_id=hold_id, points=hold.points, reason=reason, grants=taken))
-        if journal.account.debt:
-            grants.repay_debt(journal)
+        grants.repay_debt(journal)
 
 
 def _refusal(journal: Journal, rules: Rules, reward: Reward, quantity: int) -> tuple[Code, str] | None:
