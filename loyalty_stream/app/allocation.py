@@ -5,17 +5,18 @@ It knows no rule but the terms of draws: a request tells how much there is in al
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from loyalty_stream import __version__
 from loyalty_stream.app.campaign_topic import LiveRules
 from loyalty_stream.app.draw_owner import DrawOwner
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import allocation_book, calendar
-from loyalty_stream.domain.allocation_book import Given, Served
+from loyalty_stream.domain.allocation_records import Given, Served
 from loyalty_stream.domain.announcements import Announcement, DrawSeedRevealed
 from loyalty_stream.domain.draw_book import Draw, Entrant
 from loyalty_stream.domain.events import SOURCE
@@ -47,13 +48,21 @@ SLICE_REQUESTS: Final = 5_000
 State: TypeAlias = Given | Served | Entrant | Draw
 
 
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final[Callable[[bytes], State]] = msgspec.msgpack.Decoder(State).decode
+
+
 class StateCodec:
     """How the owner's states are stored."""
 
-    encode = staticmethod(msgspec.msgpack.Encoder().encode)
-    decode = staticmethod(msgspec.msgpack.Decoder(State).decode)
+    def encode(self, state: State) -> bytes:
+        return _encode(state)
+
+    def decode(self, value: bytes) -> State:
+        return _decode(value)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class AllocationSink:
     """Takes the counts of committed transactions; this one drops them. The metrics are another."""
 
@@ -242,6 +251,6 @@ class AllocationProcessor:
 
 
 def _bucket_of(value: bytes) -> int:
-    served = StateCodec.decode(value)
+    served = _decode(value)
     assert isinstance(served, Served)  # by its key
     return served.asked_bucket

@@ -11,8 +11,9 @@ import msgspec
 
 from loyalty_stream.domain.events import PointEvent
 from loyalty_stream.domain.notes import CampaignStartedNote, ErasedNote
-from loyalty_stream.domain.notifications import Told, notify
+from loyalty_stream.domain.notifications import notify
 from loyalty_stream.domain.rules import Rules
+from loyalty_stream.domain.told import Told
 from loyalty_stream.engine.log import NO_HEADERS, Output
 from loyalty_stream.engine.table import Table
 from loyalty_stream.wire import notifications
@@ -22,11 +23,18 @@ TOLD_NOTES: Final = frozenset({CampaignStartedNote, ErasedNote})
 """`Notifier.tell` is for events of these types, or with one of these notes; it may be spared all others."""
 
 
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Told).decode
+
+
 class ToldCodec:
     """How what a customer was told is stored."""
 
-    encode = staticmethod(msgspec.msgpack.Encoder().encode)
-    decode = staticmethod(msgspec.msgpack.Decoder(Told).decode)
+    def encode(self, state: Told) -> bytes:
+        return _encode(state)
+
+    def decode(self, value: bytes) -> Told:
+        return _decode(value)
 
 
 class Notifier:

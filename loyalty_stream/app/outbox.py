@@ -4,7 +4,6 @@ The ledger is its own outbox: requests to owners of limited things, and commands
 out in the transaction of the events that ask for them. It holds no rule.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 from loyalty_stream.app.settings import Settings
@@ -51,11 +50,24 @@ class Outbox:
 
         `now` is the time (ms) of this partition, in whose turn the event was made.
         """
-        note = event.data.note
-        if isinstance(note, ReferralNote):
-            self._reward_referrer(event, note)
-        for request in self._requests(event, now):
-            self._send(request)
+        self._tell_note(event)
+        data = event.data
+        if isinstance(data, DrawEntered):
+            self._send(
+                EntryMade(
+                    id=event.id,
+                    subject=allocations.draw_of(data.campaign_id),
+                    time=event.time,
+                    data=MadeData(
+                        campaign_id=data.campaign_id,
+                        entry_id=data.entry_id,
+                        customer=event.subject,
+                        partition=self._context.partition,
+                        made_at=now,
+                        paid=data.paid,
+                    ),
+                )
+            )
 
     def tell_time(self, campaign_id: str, time: int) -> None:
         """The time of this partition has passed the end of the campaign, and is `time` (ms) now."""
@@ -91,58 +103,47 @@ class Outbox:
         key = request.subject.encode()
         self._context.emit(self._topic, partition_of(key, self._partitions), key, encode_request(request))
 
-    def _requests(self, event: PointEvent, now: int) -> Iterator[OwnerRequest]:
-        data, time = event.data, event.time
-        partition = self._context.partition
-        match data.note:
+    def _tell_note(self, event: PointEvent) -> None:
+        time = event.time
+        match event.data.note:
             case AskNote() as ask:
-                yield AllocationRequested(
-                    id=ask.request_id,
-                    subject=ask.resource,
-                    time=time,
-                    data=RequestedData(
-                        quantity=ask.quantity,
-                        limit=ask.limit,
-                        partial=ask.partial,
-                        customer=event.subject,
-                        partition=partition,
-                    ),
+                asked = RequestedData(
+                    quantity=ask.quantity,
+                    limit=ask.limit,
+                    partial=ask.partial,
+                    customer=event.subject,
+                    partition=self._context.partition,
+                )
+                self._send(
+                    AllocationRequested(id=ask.request_id, subject=ask.resource, time=time, data=asked)
                 )
             case ReturnNote() as back:
                 returned = ReturnedData(request_id=back.request_id)
-                yield AllocationReturned(id=event.id, subject=back.resource, time=time, data=returned)
+                self._send(AllocationReturned(id=event.id, subject=back.resource, time=time, data=returned))
+            case ReferralNote() as referral_note:
+                self._reward_referrer(event, referral_note)
             case AwardWithdrawnNote() as withdrawn:
                 for number, entry_id in enumerate(withdrawn.entry_ids):
-                    yield EntryWithdrawn(
-                        id=f"{event.id}:{number}",
-                        subject=allocations.draw_of(withdrawn.campaign_id),
-                        time=time,
-                        data=self._entry(event, withdrawn.campaign_id, entry_id),
+                    self._send(
+                        EntryWithdrawn(
+                            id=f"{event.id}:{number}",
+                            subject=allocations.draw_of(withdrawn.campaign_id),
+                            time=time,
+                            data=self._entry(event, withdrawn.campaign_id, entry_id),
+                        )
                     )
             case ErasedNote() as erased:
                 for campaign_id in erased.draws:
-                    yield EntrantErased(
-                        id=f"{event.id}:{campaign_id}",
-                        subject=allocations.draw_of(campaign_id),
-                        time=time,
-                        data=ErasedData(campaign_id=campaign_id, customer=event.subject),
+                    self._send(
+                        EntrantErased(
+                            id=f"{event.id}:{campaign_id}",
+                            subject=allocations.draw_of(campaign_id),
+                            time=time,
+                            data=ErasedData(campaign_id=campaign_id, customer=event.subject),
+                        )
                     )
             case _:
-                pass  # nothing that an owner is told of
-        if isinstance(data, DrawEntered):
-            yield EntryMade(
-                id=event.id,
-                subject=allocations.draw_of(data.campaign_id),
-                time=time,
-                data=MadeData(
-                    campaign_id=data.campaign_id,
-                    entry_id=data.entry_id,
-                    customer=event.subject,
-                    partition=partition,
-                    made_at=now,
-                    paid=data.paid,
-                ),
-            )
+                pass  # nothing that others are told of
 
     def _entry(self, event: PointEvent, campaign_id: str, entry_id: str) -> EntryData:
         return EntryData(

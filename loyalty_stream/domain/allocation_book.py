@@ -4,27 +4,8 @@ Who comes first is served first (DOMAIN.md, Budget). It must not know what the t
 tells how much there is in all, by the rules of the event that asked.
 """
 
-from msgspec import Struct
-
 from loyalty_stream.domain.account import KEY_BUCKET_MS
-
-
-class Given(Struct, array_like=True, gc=False, tag="given"):
-    """How much of a resource is given away and not returned."""
-
-    quantity: int = 0
-
-
-class Served(Struct, array_like=True, gc=False, tag="served"):
-    """A request that was answered: what it was given, 0 once that is returned; and when it asked.
-
-    Kept so that a repeat gets the same answer and takes nothing, and that it can be returned once.
-    """
-
-    given: int
-    asked_bucket: int
-    """The time of the event that asked, in `KEY_BUCKET_MS`: requests are forgotten by the bucket."""
-    returned: bool = False
+from loyalty_stream.domain.allocation_records import Given, Served
 
 
 def serve(given: Given, quantity: int, limit: int, *, partial: bool) -> int:

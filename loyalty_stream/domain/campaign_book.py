@@ -6,24 +6,30 @@ withdrawal. It knows no account.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from typing import ClassVar, Final
 
-from msgspec import Struct
+from mypy_extensions import mypyc_attr
 
 from loyalty_stream.domain.campaign_terms import Campaign, Trigger, Withdrawal
+from loyalty_stream.domain.plain_value import PlainValue
 
-ALWAYS = 1 << 60
+ALWAYS: Final = 1 << 60
 """Later than every instant."""
 
 
-class Timeline(Struct, frozen=True):
+@mypyc_attr(acyclic=True)
+class Timeline(PlainValue):
     """The campaigns of one trigger: `live[n]` from `starts[n]` until the next start, by priority then id."""
 
-    starts: tuple[int, ...] = ()
-    live: tuple[tuple[Campaign, ...], ...] = ()
-    begins: int = ALWAYS
-    """Nothing is live before."""
-    ends: int = 0
-    """Nothing is live from here on."""
+    names: ClassVar[tuple[str, ...]] = ("starts", "live")
+
+    def __init__(self, starts: tuple[int, ...] = (), live: tuple[tuple[Campaign, ...], ...] = ()) -> None:
+        self.starts = starts
+        self.live = live
+        self.begins = starts[0] if starts else ALWAYS
+        """Nothing is live before."""
+        self.ends = starts[-1] if starts else 0
+        """Nothing is live from here on."""
 
     def at(self, instant: int) -> tuple[Campaign, ...]:
         """What is live at `instant` (ms), by priority then id."""
@@ -32,17 +38,22 @@ class Timeline(Struct, frozen=True):
         return self.live[bisect_right(self.starts, instant) - 1]
 
 
-_NOTHING = Timeline()
+@mypyc_attr(acyclic=True)
+class CampaignBook(PlainValue):
+    """Every version of every campaign that is known. It never changes: what is told anew makes another one."""
 
+    names: ClassVar[tuple[str, ...]] = ("versions", "by_trigger")
 
-class CampaignBook(Struct, frozen=True):
-    """Every version of every campaign that is known."""
-
-    versions: dict[str, tuple[Campaign | Withdrawal, ...]] = {}
-    """By campaign id, by rising `effective_at_ms`; of two with the same instant, the one told later is second."""
-    by_trigger: dict[Trigger, Timeline] = {}
-    purchase: Timeline = _NOTHING
-    """That of orders, which are most of all events."""
+    def __init__(
+        self,
+        versions: dict[str, tuple[Campaign | Withdrawal, ...]],
+        by_trigger: dict[Trigger, Timeline],
+    ) -> None:
+        self.versions = versions
+        """By campaign id, by rising `effective_at_ms`; of two with the same instant, the one told later is second."""
+        self.by_trigger = by_trigger
+        self.purchase = by_trigger.get("purchase", Timeline())
+        """That of orders, which are most of all events."""
 
     def live(self, trigger: Trigger, instant: int) -> tuple[Campaign, ...]:
         """What is live at `instant` (ms) for `trigger`, by priority then id."""
@@ -71,7 +82,7 @@ class CampaignBook(Struct, frozen=True):
         )
 
 
-NO_CAMPAIGNS = CampaignBook()
+NO_CAMPAIGNS: Final = CampaignBook({}, {})
 
 
 def book_of(told: Sequence[Campaign | Withdrawal]) -> CampaignBook:
@@ -85,11 +96,9 @@ def book_of(told: Sequence[Campaign | Withdrawal]) -> CampaignBook:
     for known in versions.values():
         for first, last, campaign in _at_work(known):
             spans.setdefault(campaign.trigger, []).append((first, last, campaign))
-    timelines = {trigger: _timeline(each) for trigger, each in spans.items()}
     return CampaignBook(
-        versions={campaign_id: tuple(known) for campaign_id, known in versions.items()},
-        by_trigger=timelines,
-        purchase=timelines.get("purchase", _NOTHING),
+        {campaign_id: tuple(known) for campaign_id, known in versions.items()},
+        {trigger: _timeline(each) for trigger, each in spans.items()},
     )
 
 
@@ -122,7 +131,7 @@ def _timeline(spans: Sequence[tuple[int, int, Campaign]]) -> Timeline:
         now.update({campaign.id: campaign for campaign in opening.get(instant, ())})
         starts.append(instant)
         live.append(tuple(sorted(now.values(), key=_order)))
-    return Timeline(tuple(starts), tuple(live), starts[0], starts[-1])
+    return Timeline(tuple(starts), tuple(live))
 
 
 def _order(campaign: Campaign) -> tuple[int, str]:

@@ -4,14 +4,13 @@ It must not know how an award is given. Budget never decides a match, and neithe
 """
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 from mypy_extensions import mypyc_attr
 
 from loyalty_stream.domain import campaign_multipliers, fold_campaigns, tiers
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.campaign_multipliers import Extra, Multiplying
-from loyalty_stream.domain.campaign_terms import Audience, Award, Campaign, Trigger
+from loyalty_stream.domain.campaign_terms import Audience, Award, Campaign, Ratio, Trigger
 from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.rules import PurchaseRule, Rules
 
@@ -198,7 +197,7 @@ class _Order:
     """What multipliers are worked out from."""
 
     def __init__(
-        self, rules: Sequence[PurchaseRule], lines: Sequence[OrderLine], nets: Sequence[int], tier: Fraction
+        self, rules: Sequence[PurchaseRule], lines: Sequence[OrderLine], nets: Sequence[int], tier: Ratio
     ) -> None:
         self.rules = rules
         self.lines = lines
@@ -214,11 +213,11 @@ def _with_extras(found: Sequence[Match], order: _Order) -> list[Match]:
     before: list[Multiplying] = []
     told: list[Match] = []
     for match in found:
-        multiplier, stacking = match.campaign.award.multiplier, match.campaign.stacking
-        if multiplier is None:
+        award, stacking = match.campaign.award, match.campaign.stacking
+        if award.multiplier is None:
             told.append(match)
             continue
-        own, alone = Multiplying(multiplier, match.scope), stacking == "exclusive"
+        own, alone = Multiplying(award.ratio, match.scope), stacking == "exclusive"
         extras = campaign_multipliers.extras(
             order.rules, order.lines, order.nets, order.tier, () if alone else before, own, alone=alone
         )
@@ -246,11 +245,11 @@ def _after_the_best(matches: tuple[Match, ...], order: _Order) -> tuple[Match, .
     told: list[Match] = []
     before: list[Multiplying] = []
     for match in matches:
-        multiplier = match.campaign.award.multiplier
-        if multiplier is None:
+        award = match.campaign.award
+        if award.multiplier is None:
             told.append(match)
             continue
-        own = Multiplying(multiplier, match.scope)
+        own = Multiplying(award.ratio, match.scope)
         extras = campaign_multipliers.extras(order.rules, order.lines, order.nets, order.tier, before, own)
         told.append(Match(match.campaign, match.awards, match.scope, match.amount, extras))
         before.append(own)

@@ -5,12 +5,12 @@ difference to the points without it. It must not know which campaigns count.
 """
 
 from collections.abc import Sequence
-from fractions import Fraction
 from math import gcd
 from typing import Final
 
 from mypy_extensions import mypyc_attr
 
+from loyalty_stream.domain.campaign_terms import Ratio
 from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.rounding import rounded
 from loyalty_stream.domain.rules import PurchaseRule, Rounding
@@ -24,8 +24,8 @@ _MOST_BITS: Final = 63
 class Multiplying:
     """A multiplier and the positions of the lines that it multiplies; empty: all."""
 
-    def __init__(self, multiplier: Fraction, scope: tuple[int, ...]) -> None:
-        self.multiplier = multiplier
+    def __init__(self, ratio: Ratio, scope: tuple[int, ...]) -> None:
+        self.ratio = ratio
         self.scope = scope
 
 
@@ -54,7 +54,7 @@ def extras(
     rules: Sequence[PurchaseRule],
     lines: Sequence[OrderLine],
     nets: Sequence[int],
-    tier: Fraction,
+    tier: Ratio,
     before: Sequence[Multiplying],
     own: Multiplying,
     *,
@@ -65,10 +65,10 @@ def extras(
     `alone`: the rules give nothing themselves, so that it gives all of it. A rule to which it adds nothing is left
     out.
     """
-    # All in integers, over one denominator: fractions take ten times as long.
-    above, below = own.multiplier.numerator, own.multiplier.denominator
+    # All over one denominator.
+    above, below = own.ratio
     factors, shared = _factors(len(lines), before)
-    shared *= below * tier.denominator
+    shared *= below * tier[1]
     found = []
     for rule in rules:
         places: Sequence[int] = range(len(lines))
@@ -78,7 +78,7 @@ def extras(
         if sum([amounts[place] for place in places]) < rule.minimum_amount:
             continue
         counted = [place for place in places if place in own.scope] if own.scope else places
-        rate, denominator = rule.numerator * tier.numerator, rule.denominator * shared
+        rate, denominator = rule.numerator * tier[0], rule.denominator * shared
         multiplied = sum([amounts[place] * factors[place] for place in counted]) * rate
         if alone:
             without, with_it = 0, multiplied * above
@@ -98,7 +98,7 @@ def _factors(lines: int, multiplying: Sequence[Multiplying]) -> tuple[list[int],
     """By what each line is multiplied in all, and the denominator that all of these have."""
     factors, denominator = [1] * lines, 1
     for each in multiplying:
-        above, below = each.multiplier.numerator, each.multiplier.denominator
+        above, below = each.ratio
         denominator *= below
         for place in range(lines):
             factors[place] *= above if not each.scope or place in each.scope else below

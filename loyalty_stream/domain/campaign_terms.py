@@ -4,9 +4,19 @@ Values only; `campaign_book` says which are live, `campaign_matching` which coun
 """
 
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
+
+Ratio: TypeAlias = tuple[int, int]
+"""A rational number as its numerator and denominator, in lowest terms: compiled code need not ask a `Fraction`."""
+ONE: Final[Ratio] = (1, 1)
+
+
+def ratio_of(value: Fraction) -> Ratio:
+    """The fraction as a ratio."""
+    return value.numerator, value.denominator
 
 
 class Audience(Struct, frozen=True):
@@ -25,6 +35,12 @@ class Award(Struct, frozen=True):
     draw_entries: int = 0
     gift: str = ""
     """A reward's id."""
+    ratio: Ratio = ONE
+    """The multiplier; worked out here."""
+
+    def __post_init__(self) -> None:
+        if self.multiplier is not None:
+            force_setattr(self, "ratio", ratio_of(self.multiplier))
 
 
 class Prize(Struct, frozen=True):

@@ -71,10 +71,11 @@ def unpack(account: Account, order: Order, numbers: bytes, mores: bytes) -> list
     return found
 
 
-def points(account: Account, numbers: bytes, mores: bytes, nets: list[int], kinds: Collection[str]) -> int:
-    """What the grants of these `kinds` gave in all, of an order with such lines; none is made for it."""
+def points(
+    account: Account, numbers: bytes, mores: bytes, nets: list[int], net: int, kinds: Collection[str]
+) -> int:
+    """What the grants of these `kinds` gave in all, of an order with lines of `nets`, together `net`."""
     known = term_records.of(account)
-    net = sum(nets)
     found = at = 0
     for number in numbers:
         term = known[number]

@@ -10,38 +10,14 @@ from typing import ClassVar, TypeAlias
 from mypy_extensions import mypyc_attr
 
 from loyalty_stream.domain.account_parts import Counted, Spent
+from loyalty_stream.domain.plain_value import PlainValue
 
 Earnings: TypeAlias = tuple[int, int, int]
 """Of an order: when it was paid (ms), what of its net was not refunded (minor units), and points not revoked."""
 
 
 @mypyc_attr(acyclic=True)
-class _Part:
-    """Equal, shown and copied by the values of `names`, which are the parameters of its constructor, in order."""
-
-    names: ClassVar[tuple[str, ...]] = ()
-
-    def values(self) -> tuple[object, ...]:
-        """The values of its fields, in order."""
-        return tuple([getattr(self, name) for name in self.names])
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Part) or other.__class__ is not self.__class__:
-            return NotImplemented
-        return self.values() == other.values()
-
-    __hash__ = None  # type: ignore[assignment]  # as of everything that can change
-
-    def __repr__(self) -> str:
-        told = [f"{name}={getattr(self, name)!r}" for name in self.names]
-        return f"{self.__class__.__name__}({', '.join(told)})"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return self.__class__, self.values()
-
-
-@mypyc_attr(acyclic=True)
-class Line(_Part):
+class Line(PlainValue):
     """A line of an order: its goods net of discount and points, and how much of that was refunded, in minor units."""
 
     names: ClassVar[tuple[str, ...]] = ("line_id", "net", "refunded")
@@ -53,7 +29,7 @@ class Line(_Part):
 
 
 @mypyc_attr(acyclic=True)
-class Earned(_Part):
+class Earned(PlainValue):
     """What an order was granted, kept to take it back: B is the net of the lines in `scope`, G is `points`.
 
     With `exact` (numerator, denominator), what stays after refunds of R is `exact * (B - R) / B`, rounded; with
@@ -97,7 +73,7 @@ class Earned(_Part):
 
 
 @mypyc_attr(acyclic=True)
-class Order(_Part):
+class Order(PlainValue):
     """A paid order, as far as what may come after it needs it. Amounts are in minor units.
 
     stem   what the ids of the events of its order-paid begin with: anybody can look the order up by it

@@ -20,7 +20,7 @@ rest    length in three bytes, and an `Order` with what did not fit
 spent   length in two bytes, and `lot_records`
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from typing import Any, Final
 
 import msgspec
@@ -314,6 +314,11 @@ def key_of(record: bytes) -> bytes:
     return record[_KEY_AT:_CAUSE_AT]
 
 
+def may_be_awarded(blob: bytes, at: int) -> bool:
+    """Whether awards may have been given for the order whose record begins there: asked of many, it is not unpacked."""
+    return _Record(blob, at).state & (_REST | _NAMED) != 0
+
+
 def awarded_at(account: Account, bucket: int, blob: bytes, at: int) -> list[Counted]:
     """The `campaigns` of the order whose record begins there, none where no awards were given for it.
 
@@ -374,12 +379,27 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
     return order
 
 
-def earnings_at(account: Account, bucket: int, blob: bytes, at: int, kinds: Collection[str]) -> Earnings:
-    """What `Order.earnings` tells, of the order whose record begins there; most are not unpacked for it."""
-    record = _Record(blob, at)
-    kept = record.state & _REST and (record.count == 0 or record.granted == 0)
-    if kept or record.place == _NO_CAUSE:
-        return unpack(account, bucket, blob, at).earnings(kinds)
-    nets = record.nets()
-    points = grant_records.points(account, record.terms, record.more, nets, kinds)
-    return record.paid_at(account, bucket), sum(nets), points
+def earnings_in(
+    account: Account, bucket: int, blob: bytes, changed: Container[bytes], kinds: Collection[str]
+) -> list[Earnings]:
+    """What `Order.earnings` tells of each order of these records; few are unpacked for it.
+
+    Left out are those whose keys are in `changed`.
+    """
+    found: list[Earnings] = []
+    at = 0
+    while at < len(blob):
+        record = _Record(blob, at)
+        if blob[at + _KEY_AT : at + _CAUSE_AT] not in changed:
+            kept = record.state & _REST and (record.count == 0 or record.granted == 0)
+            if kept or record.place == _NO_CAUSE:
+                found.append(unpack(account, bucket, blob, at).earnings(kinds))
+            else:
+                nets = record.nets()
+                net = 0
+                for each in nets:
+                    net += each
+                points = grant_records.points(account, record.terms, record.more, nets, net, kinds)
+                found.append((record.paid_at(account, bucket), net, points))
+        at = record.end
+    return found

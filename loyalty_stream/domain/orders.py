@@ -63,7 +63,7 @@ def latest_awarded(account: Account) -> Iterator[tuple[bytes, list[Counted]]]:
     Read as they are asked for, none is unpacked for it: later changes of those that are still to come are not seen.
     """
     for in_bucket in reversed(_kept_by_bucket(account)):
-        dated = [(_paid_at(account, kept), kept) for kept in reversed(in_bucket)]
+        dated = [(_paid_at(account, kept), kept) for kept in reversed(in_bucket) if _may_be_awarded(kept)]
         # Stable: of one instant, what was applied last stays first.
         dated.sort(key=itemgetter(0), reverse=True)
         for _, kept in dated:
@@ -78,13 +78,12 @@ def latest_awarded(account: Account) -> Iterator[tuple[bytes, list[Counted]]]:
 
 
 def earnings(account: Account, kinds: Collection[str]) -> list[Earnings]:
-    """What each order remembered was worth and is worth now, in the order of `each`: its grants of these `kinds`."""
-    return [
-        order_records.earnings_at(account, kept[0], kept[1], 0, kinds)
-        if isinstance(kept, tuple)
-        else kept.earnings(kinds)
-        for kept in _kept(account)
-    ]
+    """What each order remembered was worth and is worth now, in no order: its grants of these `kinds`."""
+    changed = account.unpacked
+    found = [order.earnings(kinds) for order in changed.values()]
+    for bucket, blob in account.orders.items():
+        found += order_records.earnings_in(account, bucket, blob, changed, kinds)
+    return found
 
 
 def count(account: Account) -> int:
@@ -174,12 +173,18 @@ def _kept_by_bucket(account: Account) -> list[list[_Kept]]:
         while at < len(blob):
             end = order_records.end_of(blob, at)
             record = blob[at:end]
-            order = changed.pop(order_records.key_of(record), None)
-            kept.append((bucket, record) if order is None else order)
+            if changed and (key := order_records.key_of(record)) in changed:
+                kept.append(changed.pop(key))
+            else:
+                kept.append((bucket, record))
             at = end
     for order in changed.values():
         found.setdefault(order.paid_at // KEY_BUCKET_MS, []).append(order)
     return [found[bucket] for bucket in sorted(found)]
+
+
+def _may_be_awarded(kept: _Kept) -> bool:
+    return order_records.may_be_awarded(kept[1], 0) if isinstance(kept, tuple) else bool(kept.campaigns)
 
 
 def _paid_at(account: Account, kept: _Kept) -> int:

@@ -4,7 +4,6 @@ It must not know how a hold turns into a redemption (`holds`) nor what becomes o
 """
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 from loyalty_stream.domain import (
     campaign_awards,
@@ -16,6 +15,7 @@ from loyalty_stream.domain import (
     tiers,
     waiting,
 )
+from loyalty_stream.domain.campaign_terms import ONE, Ratio
 from loyalty_stream.domain.facts import OrderLine, OrderPaid, OrderPaidData
 from loyalty_stream.domain.fold_points import FIRST_PURCHASE
 from loyalty_stream.domain.journal import Journal
@@ -93,7 +93,7 @@ def _earn(
     rules: Rules,
     rule: PurchaseRule,
     nets: list[int],
-    multiplier: Fraction,
+    multiplier: Ratio,
 ) -> None:
     """What one rule gives for the order: its points, then its threshold bonus."""
     scope = scope_of(rule, data.lines) if rule.scoped else None
@@ -101,8 +101,8 @@ def _earn(
     if base < rule.minimum_amount:
         return
     exact = (base * rule.numerator, rule.denominator)
-    if multiplier is not tiers.ONE:
-        exact = (exact[0] * multiplier.numerator, exact[1] * multiplier.denominator)
+    if multiplier is not ONE:
+        exact = (exact[0] * multiplier[0], exact[1] * multiplier[1])
     grants.grant(
         journal,
         rules,

@@ -13,14 +13,17 @@ from msgspec.structs import force_setattr
 
 from loyalty_stream.domain.campaign_book import NO_CAMPAIGNS, CampaignBook, book_of
 from loyalty_stream.domain.campaign_terms import (
+    ONE,
     Audience,
     Award,
     Campaign,
     Draw,
     Notify,
     Prize,
+    Ratio,
     Trigger,
     Withdrawal,
+    ratio_of,
 )
 from loyalty_stream.domain.coupons import NO_SECRET, Secret
 
@@ -46,16 +49,15 @@ class Period(Struct, frozen=True):
     months: int = 0
     days: int = 0
     milliseconds: int = 0
+    at_least_ms: int = 0
+    """No longer than the period ever is: months of 28 days, less a day for a change of the clock; worked out here."""
+    at_most_ms: int = 0
+    """No shorter than the period ever is: months of 31 days, and a day for a change of the clock; likewise."""
 
-    @property
-    def at_least_ms(self) -> int:
-        """No longer than the period ever is: months of 28 days, less a day for a change of the clock."""
-        return (self.months * 28 + self.days - 1) * 24 * 3600 * 1000 + self.milliseconds
-
-    @property
-    def at_most_ms(self) -> int:
-        """No shorter than the period ever is: months of 31 days, and a day for a change of the clock."""
-        return (self.months * 31 + self.days + 1) * 24 * 3600 * 1000 + self.milliseconds
+    def __post_init__(self) -> None:
+        day_ms = 24 * 3600 * 1000
+        force_setattr(self, "at_least_ms", (self.months * 28 + self.days - 1) * day_ms + self.milliseconds)
+        force_setattr(self, "at_most_ms", (self.months * 31 + self.days + 1) * day_ms + self.milliseconds)
 
 
 _YEAR = Period("P365D", days=365)
@@ -197,6 +199,11 @@ class Level(Struct, frozen=True):
     name: str
     minimum: int
     multiplier: Fraction
+    ratio: Ratio = ONE
+    """The multiplier; worked out here, as fractions are the interpreter's."""
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "ratio", ratio_of(self.multiplier))
 
 
 class Tiers(Struct, frozen=True):

@@ -5,18 +5,17 @@ comparison with an upper bound that `fold_points` keeps, and `Account.tier_until
 It must not know what gives points; orders remember what they were granted.
 """
 
-from fractions import Fraction
 from typing import Final, TypeAlias, assert_never
 
 from loyalty_stream.domain import calendar, orders
-from loyalty_stream.domain.account import NEVER, Account
+from loyalty_stream.domain.account import Account
+from loyalty_stream.domain.campaign_terms import ONE, Ratio
 from loyalty_stream.domain.events import TierChanged
 from loyalty_stream.domain.fold_points import TIER_KINDS
 from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.notes import TierNote
 from loyalty_stream.domain.rules import Rules, Tiers
 
-ONE: Final = Fraction(1)
 BELOW: Final = -1
 """The place of who is below the first level."""
 
@@ -31,12 +30,12 @@ def current(account: Account, rules: Rules) -> str:
     return "" if place == BELOW else rules.tiers.levels[place].name
 
 
-def multiplier(account: Account, rules: Rules) -> Fraction:
+def multiplier(account: Account, rules: Rules) -> Ratio:
     """By how much the base points of an order are multiplied, in the tier that the customer has before it."""
     if not rules.tiers.levels:
         return ONE
     place = _place(account, rules.tiers)
-    return ONE if place == BELOW else rules.tiers.levels[place].multiplier
+    return ONE if place == BELOW else rules.tiers.levels[place].ratio
 
 
 def rise(journal: Journal, rules: Rules) -> None:
@@ -111,12 +110,11 @@ def end(journal: Journal, rules: Rules) -> None:
 
 def _counted(account: Account, rules: Rules, now: int) -> list[_Counted]:
     """The orders in the window at `now`, as they were paid. An order counts until its time plus the window."""
-    by_spend, window = rules.tiers.basis == "spend", rules.tiers.window
-    surely = NEVER if window is None else window.at_least_ms  # asked once: most orders are known by it
+    by_spend = rules.tiers.basis == "spend"
     counted = [
         (paid_at, left_amount if by_spend else points)
         for paid_at, left_amount, points in orders.earnings(account, TIER_KINDS)
-        if paid_at + surely > now or _in_window(paid_at, rules, now)
+        if _in_window(paid_at, rules, now)
     ]
     counted.sort()
     return counted

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
+from loyalty_stream.engine.batches import fill
 from loyalty_stream.engine.group import Group
 from loyalty_stream.engine.log import Batch, FencedError, Guarantee, LogError, Output
 
@@ -179,14 +180,13 @@ class KafkaLog:
         producer = self._open()
         timestamp = self._wall_ms()
         batches = self._written.setdefault(TopicPartition(topic, partition), [])
-        batch = producer.create_batch()
-        for key, value, headers in outputs:
-            if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
-                batches.append(batch)
-                batch = producer.create_batch()
-                if batch.append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
-                    raise LogError(f"a record of {len(value or b'')} bytes for {topic} fits in no batch")
-        if batch.record_count():
+        done = 0
+        while done < len(outputs):
+            batch = producer.create_batch()
+            first, done = done, fill(batch, outputs, done, timestamp)
+            if done == first:
+                size = len(outputs[done][1] or b"")
+                raise LogError(f"a record of {size} bytes for {topic} fits in no batch")
             batches.append(batch)
         if self.guarantee is not Guarantee.EXACTLY_ONCE:
             await self._write()

@@ -6,9 +6,9 @@ It knows no broker: addresses are the topics' names in EVENTS.md, which a deploy
 from typing import Final
 
 from loyalty_stream.domain.events import EVENT_TYPE, SOURCE
-from loyalty_stream.domain.notifications import NOTIFICATION
 from loyalty_stream.domain.standings import CHANGED, CLOSED
 from loyalty_stream.domain.statistics import COUNTED
+from loyalty_stream.domain.told import NOTIFICATION
 from loyalty_stream.wire.allocations import INTERNAL
 from loyalty_stream.wire.dead_letter import PREFIX
 from loyalty_stream.wire.internal_records import ALL, INTERNAL_COMMANDS, INTERNAL_TOPICS, InternalRecord

@@ -28,10 +28,10 @@ from msgspec.inspect import (
 
 from loyalty_stream.domain.events import EVENT_TYPE, SOURCE, PointEventData
 from loyalty_stream.domain.facts import ID_PATTERN, Answer, Fact
-from loyalty_stream.domain.notifications import NOTIFICATION, Notification, NotificationData
 from loyalty_stream.domain.owner_requests import OwnerRequest
 from loyalty_stream.domain.standings import Standings, StandingsData
 from loyalty_stream.domain.statistics import Counted
+from loyalty_stream.domain.told import NOTIFICATION, Notification, NotificationData
 from loyalty_stream.wire.topics import type_name
 
 Schema: TypeAlias = "dict[str, JsonSchemaValue]"

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from loyalty_stream.domain.notifications import Notification
+from loyalty_stream.domain.told import Notification
 
 encode: Final[Callable[[Notification], bytes]] = msgspec.json.Encoder().encode
 """A notification as the JSON of its CloudEvent."""

@@ -6,9 +6,9 @@
 import json
 
 from loyalty_stream.domain.events import EVENT_TYPE
-from loyalty_stream.domain.notifications import NOTIFICATION
 from loyalty_stream.domain.standings import CHANGED, CLOSED
 from loyalty_stream.domain.statistics import COUNTED
+from loyalty_stream.domain.told import NOTIFICATION
 from loyalty_stream.wire import asyncapi
 from loyalty_stream.wire.allocations import INTERNAL
 from loyalty_stream.wire.internal_records import ALL

@@ -17,7 +17,8 @@ from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.simulate import simulate
 from loyalty_stream.domain import calendar
 from loyalty_stream.domain.events import EVENT_TYPE, PointEvent
-from loyalty_stream.domain.notifications import Notification, Told, notify
+from loyalty_stream.domain.notifications import notify
+from loyalty_stream.domain.told import Notification, Told
 from loyalty_stream.engine.log import LogError
 from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog
 from loyalty_stream.engine.observer import Silent
@@ -142,7 +143,7 @@ def test_what_is_over_the_day_s_cap_is_counted_and_not_sent():
 def test_what_customers_were_told_by_the_stage_that_notifications_once_were_still_counts():
     broker = broker_with(*STORY)
     started = calendar.local_day(ms("2026-03-01 00:00"), RULES.zone)
-    full = ToldCodec.encode(Told(started, b"abcdef"))
+    full = ToldCodec().encode(Told(started, b"abcdef"))
     broker.produce(CHANGELOG, 0, TIME_KEY, b"1772000000000")
     broker.produce(CHANGELOG, 0, b"c-1", full)
     _, counts = run(broker, rules=replace(RULES, notifications_daily=1))

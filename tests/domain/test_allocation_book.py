@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_stream.domain.allocation_book import Given, Served, serve, take_back
+from loyalty_stream.domain.allocation_book import serve, take_back
+from loyalty_stream.domain.allocation_records import Given, Served
 
 
 @pytest.mark.parametrize(

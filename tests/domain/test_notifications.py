@@ -15,7 +15,8 @@ from loyalty_stream.domain.events import (
     TierChanged,
 )
 from loyalty_stream.domain.notes import CampaignStartedNote, KeyNote
-from loyalty_stream.domain.notifications import Told, notify
+from loyalty_stream.domain.notifications import notify
+from loyalty_stream.domain.told import Told
 
 LATER = datetime(2027, 1, 16, tzinfo=UTC)
 STARTED = AccountNoted(

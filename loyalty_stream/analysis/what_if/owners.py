@@ -17,7 +17,7 @@ from loyalty_stream.app.by_hand import Line, StageByHand
 from loyalty_stream.app.draw_owner import refuse_seed
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.domain import allocation_book, allocations, calendar, draws
-from loyalty_stream.domain.allocation_book import Given, Served
+from loyalty_stream.domain.allocation_records import Given, Served
 from loyalty_stream.domain.announcements import DrawSeedRevealed
 from loyalty_stream.domain.campaign_book import ALWAYS
 from loyalty_stream.domain.events import SOURCE
