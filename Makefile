@@ -33,7 +33,7 @@ native: $(INSTALLED) ## Compile the hot modules into build/native (needs a C com
 	$(BIN)/python native/build.py build/native
 
 test-native: native ## Run the tests of what is compiled, compiled
-	$(NATIVE) $(BIN)/python -m pytest tests/domain tests/engine tests/wire tests/app/test_ledger.py tests/app/test_simulate.py tests/app/test_pseudonyms.py $(ARGS)
+	$(NATIVE) $(BIN)/python -m pytest tests/domain tests/engine tests/wire tests/app/test_ledger.py tests/app/test_simulate.py tests/app/test_pseudonyms.py tests/app/test_notifier.py tests/app/test_late_entries.py tests/app/test_worker_wiring.py $(ARGS)
 
 bench: native ## Measure throughput on this machine, compiled (options: ARGS=--quick)
 	$(NATIVE) $(BIN)/python -m benchmarks.run $(ARGS)

@@ -43,7 +43,7 @@ class Admission:
             if not purchase.accepts(data, rules):
                 return Reason.WRONG_CURRENCY, f"`$.data.currency`: the programme's is {rules.currency}"
             lines = data.lines
-            if len(lines) > 1 and sum([line.amount for line in lines]) > MAX_AMOUNT:
+            if len(lines) > 1 and sum(line.amount for line in lines) > MAX_AMOUNT:
                 return Reason.AMOUNT_TOO_LARGE, f"`$.data.lines`: together over {MAX_AMOUNT} minor units"
         if fact.source == SOURCE:
             if type(fact) in OWN_COMMANDS:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
-from mypy_extensions import mypyc_attr
 
 from loyalty_stream import __version__
+from loyalty_stream.app.allocation_counts import AllocationSink
 from loyalty_stream.app.campaign_topic import LiveRules
 from loyalty_stream.app.draw_owner import DrawOwner
 from loyalty_stream.app.settings import Settings
@@ -60,14 +60,6 @@ class StateCodec:
 
     def decode(self, value: bytes) -> State:
         return _decode(value)
-
-
-@mypyc_attr(allow_interpreted_subclasses=True)
-class AllocationSink:
-    """Takes the counts of committed transactions; this one drops them. The metrics are another."""
-
-    def allocated(self, answers: Mapping[str, int], left: Mapping[str, int]) -> None:
-        """Answers by outcome (`given`, `cut`, `refused`, `repeated`, `returned`), and what is left of resources."""
 
 
 class AllocationStage:

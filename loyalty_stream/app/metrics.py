@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from loyalty_stream import __version__
-from loyalty_stream.app.allocation import AllocationSink
+from loyalty_stream.app.allocation_counts import AllocationSink
 from loyalty_stream.app.board_stage import BoardSink
 from loyalty_stream.app.counting_stage import StatisticsSink
 from loyalty_stream.app.counts_owner import NAME as COUNTS_OWNER

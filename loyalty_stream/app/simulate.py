@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from loyalty_stream.app.account_table import Entry
-from loyalty_stream.app.allocation import AllocationSink, AllocationStage
+from loyalty_stream.app.allocation import AllocationStage
+from loyalty_stream.app.allocation_counts import AllocationSink
 from loyalty_stream.app.board_owner import LeaderboardStage
 from loyalty_stream.app.board_stage import BoardProcessor, BoardSink, BoardStage
 from loyalty_stream.app.by_hand import Line, Network, StageByHand

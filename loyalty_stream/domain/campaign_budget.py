@@ -30,7 +30,7 @@ def grant(
         allocations.ask(
             journal,
             allocations.budget_of(campaign.id),
-            sum([each.points for each in made]),
+            sum(each.points for each in made),
             limit=campaign.budget_points,
             partial=True,
             purpose=ForCampaign(campaign.id, campaign.version, tuple(made), order_id, review_id),

@@ -13,6 +13,7 @@ from loyalty_stream.domain.campaign_multipliers import Extra, Multiplying
 from loyalty_stream.domain.campaign_terms import Audience, Award, Campaign, Ratio, Trigger
 from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.rules import PurchaseRule, Rules
+from loyalty_stream.domain.scope import net_of
 
 
 @mypyc_attr(acyclic=True)
@@ -43,7 +44,7 @@ class Match:
     def points(self) -> int:
         """What it gives before cuts; gifts and entries count as 0."""
         if self.extras:
-            return sum([extra.points for extra in self.extras])
+            return sum(extra.points for extra in self.extras)
         return self.awards * self.campaign.award.points
 
 
@@ -109,7 +110,7 @@ def for_order(
         scope = scope_of(campaign.include_skus, lines)
         if scope is None:
             continue
-        amount = sum([nets[place] for place in scope] if scope else nets)
+        amount = net_of(nets, scope)
         if campaign.accumulate:
             counts.append((campaign.id, scope))
         awards = _reached(account, campaign, amount)

@@ -75,19 +75,19 @@ def extras(
         if rule.scoped:
             places = [place for place in places if in_scope(rule, lines[place])]
         amounts = nets if rule.basis == "net" else [line.amount for line in lines]
-        if sum([amounts[place] for place in places]) < rule.minimum_amount:
+        if sum(amounts[place] for place in places) < rule.minimum_amount:
             continue
         counted = [place for place in places if place in own.scope] if own.scope else places
         rate, denominator = rule.numerator * tier[0], rule.denominator * shared
-        multiplied = sum([amounts[place] * factors[place] for place in counted]) * rate
+        multiplied = sum(amounts[place] * factors[place] for place in counted) * rate
         if alone:
             without, with_it = 0, multiplied * above
         else:
-            without = sum([amounts[place] * factors[place] for place in places]) * rate * below
+            without = sum(amounts[place] * factors[place] for place in places) * rate * below
             with_it = without + multiplied * (above - below)
         points = rounded(with_it, denominator, rule.rounding) - rounded(without, denominator, rule.rounding)
         if points > 0:
-            base = sum([amounts[place] for place in counted])
+            base = sum(amounts[place] for place in counted)
             scope = None if len(counted) == len(lines) else tuple(counted)
             exact = _told(with_it - without, denominator)
             found.append(Extra(points, exact, rule.rounding, base, scope))

@@ -25,7 +25,7 @@ def refunded(account: Account, order: Order, note: RefundNote) -> None:
     """What was refunded of an order no longer counts."""
     for each in order.campaigns:
         if each.accumulates:
-            less = sum([amount for place, amount in note.lines if not each.scope or place in each.scope])
+            less = sum(amount for place, amount in note.lines if not each.scope or place in each.scope)
             _participation(account, each.campaign_id).spend -= less
 
 
@@ -124,7 +124,7 @@ def left_in(order: Order, scope: tuple[int, ...]) -> int:
     """What of that was not refunded."""
     if not scope:
         return order.left_amount
-    return sum([order.lines[place].net - order.lines[place].refunded for place in scope])
+    return sum(order.lines[place].net - order.lines[place].refunded for place in scope)
 
 
 def _participation(account: Account, campaign_id: str) -> Participation:

@@ -16,7 +16,7 @@ from loyalty_stream.domain import identity, term_records
 from loyalty_stream.domain.account import Account, Counted, Earned, Order, Term
 from loyalty_stream.domain.rounding import rounded
 from loyalty_stream.domain.rules import Rounding
-from loyalty_stream.domain.scope import net_in
+from loyalty_stream.domain.scope import net_in, net_of
 
 _KIND_NAMES: Final = ("purchase", "threshold", "first_purchase")
 _KINDS: Final = {name: code for code, name in enumerate(_KIND_NAMES)}
@@ -82,7 +82,7 @@ def points(
         counts = _kind(term) in kinds
         if counts:
             scope = _scope(term)
-            found += _points(term, sum([nets[line] for line in scope]) if scope else net)
+            found += _points(term, net_of(nets, scope) if scope else net)
         if mores:
             if counts and mores[at] & _OTHER_POINTS:
                 found += _signed(mores[at + 1])
@@ -282,9 +282,9 @@ def _earned(term: Term, order: Order) -> Earned:
 
 def _kind(term: Term) -> str:
     kind = term[1]
-    assert isinstance(kind, int | str)
     if isinstance(kind, int):
         return _KIND_NAMES[kind]
+    assert isinstance(kind, str)
     return kind.removeprefix(_LOWEST)
 
 

@@ -17,6 +17,8 @@ more    widths, then held (of what was spent: restored), pending, available_at
 
 from typing import Final
 
+from mypy_extensions import i64
+
 from loyalty_stream.domain import identity
 from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account
 from loyalty_stream.domain.calendar import QUARTER_MS
@@ -71,7 +73,8 @@ class Reader:
         end = len(records)
         while at < end and records[at] & GROUP:
             bucket = self.bucket = records[at + 1]
-            self._bucket_begins = bucket * KEY_BUCKET_MS
+            begins: i64 = bucket
+            self._bucket_begins = begins * KEY_BUCKET_MS
             self._causes = self._account.causes.get(bucket, b"")
             self._stems = ""
             at += 2

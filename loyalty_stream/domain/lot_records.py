@@ -7,6 +7,7 @@ a grant whose cause is not there is written out: `lot_reader` tells the layout. 
 from typing import Final
 
 from msgspec.structs import force_setattr
+from mypy_extensions import i64
 
 from loyalty_stream.domain import identity
 from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Lot, Spent
@@ -290,7 +291,9 @@ def time_of(account: Account, bucket: int, place: int) -> int:
     """When the cause at that place of the bucket happened, in ms, to the second."""
     start = place * identity.ENTRY_BYTES + identity.KEY_BYTES
     causes = account.causes[bucket]
-    return bucket * KEY_BUCKET_MS + (causes[start] << 16 | causes[start + 1] << 8 | causes[start + 2]) * 1000
+    seconds: i64 = causes[start] << 16 | causes[start + 1] << 8 | causes[start + 2]
+    bucket_begins: i64 = bucket
+    return bucket_begins * KEY_BUCKET_MS + seconds * 1000
 
 
 def place_of_time(account: Account, at: int) -> int:

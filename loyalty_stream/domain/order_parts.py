@@ -114,14 +114,14 @@ class Order(PlainValue):
     @property
     def net_amount(self) -> int:
         """Its goods net of discount and of points, as paid."""
-        return sum([line.net for line in self.lines])
+        return sum(line.net for line in self.lines)
 
     def earnings(self, kinds: Collection[str]) -> Earnings:
         """What it is now worth: its grants of these `kinds` only."""
-        points = sum([earned.points - earned.revoked for earned in self.earned if earned.kind in kinds])
+        points = sum(earned.points - earned.revoked for earned in self.earned if earned.kind in kinds)
         return self.paid_at, self.left_amount, points
 
     @property
     def left_amount(self) -> int:
         """What of `net_amount` was not refunded."""
-        return sum([line.net - line.refunded for line in self.lines])
+        return sum(line.net - line.refunded for line in self.lines)

@@ -248,7 +248,7 @@ def _pack_lines(lines: list[Line]) -> tuple[int, bytes, int]:
     for place, line in enumerate(lines):
         net = line.net
         if line.refunded or net < 0 or line.line_id != _line_id(place):
-            return -1, b"\0\0", sum([each.net for each in lines])
+            return -1, b"\0\0", sum(each.net for each in lines)
         most = max(most, net)
         total += net
     if count >= 1 << 16 or most >= 1 << 48:

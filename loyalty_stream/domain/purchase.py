@@ -22,7 +22,7 @@ from loyalty_stream.domain.journal import Journal
 from loyalty_stream.domain.notes import KeyNote, OrderNote
 from loyalty_stream.domain.rounding import apportion, rounded
 from loyalty_stream.domain.rules import PurchaseRule, Rules
-from loyalty_stream.domain.scope import in_scope
+from loyalty_stream.domain.scope import in_scope, net_of
 
 
 def accepts(data: OrderPaidData, rules: Rules) -> bool:
@@ -50,7 +50,7 @@ def apply_order(journal: Journal, data: OrderPaidData, rules: Rules) -> None:
     """
     lines = data.lines
     amounts = [line.amount for line in lines]
-    goods = amounts[0] if len(amounts) == 1 else sum(amounts)
+    goods = net_of(amounts, None)
     off = data.discount_amount
     spent = 0
     if data.hold_id is not None:
@@ -141,7 +141,9 @@ def base_amount(
 ) -> int:
     """What the rule counts of the lines in `scope`, in minor units; `nets`: what is left of each line to pay."""
     amounts = nets if rule.basis == "net" else [line.amount for line in lines]
-    return sum(amounts) if scope is None else sum([amounts[place] for place in scope])
+    if scope is not None and not scope:
+        return 0
+    return net_of(amounts, scope)
 
 
 def net_amounts(amounts: list[int], off: int) -> list[int]:

@@ -50,7 +50,7 @@ def excess(account: Account, data: OrderRefundedData) -> str | None:
 
     A refund that is known already, and one whose order is not, are not beyond anything.
     """
-    if data.lines and (together := sum([line.amount for line in data.lines])) != data.amount:
+    if data.lines and (together := sum(line.amount for line in data.lines)) != data.amount:
         return f"`$.data.lines`: together {together}, where `amount` says {data.amount}"
     order = orders.find(account, data.order_id)
     if order is None or _is_known(account, data):
@@ -61,7 +61,7 @@ def excess(account: Account, data: OrderRefundedData) -> str | None:
         return None
     for line_id, amount in _by_line(data.lines).items():
         named = [line for line in order.lines if line.line_id == line_id]
-        left = sum([line.net - line.refunded for line in named])
+        left = sum(line.net - line.refunded for line in named)
         if not named or amount > left:
             return f"`$.data.lines`: {amount} refunded of line {line_id}, {left} of it is left"
     return None
@@ -218,10 +218,10 @@ def _stays(earned: Earned, lines: Sequence[Line], refunded: Sequence[int], *, go
     if gone:
         return 0
     scope = earned.scope or range(len(lines))
-    net = sum([lines[place].net for place in scope])
+    net = sum(lines[place].net for place in scope)
     if net == 0:
         return earned.points - earned.revoked
-    left = net - sum([refunded[place] for place in scope])
+    left = net - sum(refunded[place] for place in scope)
     if left == net:  # what a multiplier adds is a difference of two roundings, not its exact fraction rounded
         return earned.points - earned.revoked
     if earned.exact is not None:

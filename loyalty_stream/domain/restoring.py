@@ -17,7 +17,7 @@ def to_restore(order: Order, refunded: int, *, all_of_it: bool) -> int:
 
     In total floor(spent * refunded / net), and all of them with `all_of_it`, a full refund or a cancellation.
     """
-    spent = sum([each.points for each in order.spent])
+    spent = sum(each.points for each in order.spent)
     net = order.net_amount
     if all_of_it:
         total = spent
@@ -25,7 +25,7 @@ def to_restore(order: Order, refunded: int, *, all_of_it: bool) -> int:
         return 0
     else:
         total = spent * refunded // net
-    return total - sum([each.restored for each in order.spent])
+    return total - sum(each.restored for each in order.spent)
 
 
 def restore(

@@ -29,7 +29,7 @@ def revoke(
     Points are taken first from the lots of the grants in `own`, pending before available, then in spending order;
     held points are never taken. What is missing is owed, or let go with `clamp`.
     """
-    asked = sum([each.points for each in revokes])
+    asked = sum(each.points for each in revokes)
     if asked == 0:
         return
     taken = lots.to_take_back(journal.account.lots, asked, journal.now, own, journal.at)

@@ -180,7 +180,7 @@ def decide_cancel_redemption(journal: Journal, fact: CancelRedemption, rules: Ru
     if known.state == "asked":
         release(journal, redemption_id, "cancelled")
     else:
-        spent = sum([each.points for each in known.spent])
+        spent = sum(each.points for each in known.spent)
         restoring.restore(journal, rules, known.spent, spent, redemption_id=redemption_id)
     if known.request_id:
         allocations.give_back(journal, known.request_id, allocations.stock_of(known.reward_id))

@@ -1,5 +1,7 @@
 """Which lines of an order a rule counts (DOMAIN.md, Earning), and what they come to."""
 
+from collections.abc import Sequence
+
 from loyalty_stream.domain.account import Order
 from loyalty_stream.domain.facts import OrderLine
 from loyalty_stream.domain.rules import PurchaseRule
@@ -16,9 +18,16 @@ def in_scope(rule: PurchaseRule, line: OrderLine) -> bool:
     )
 
 
+def net_of(nets: Sequence[int], scope: tuple[int, ...] | None) -> int:
+    """The sum of the lines' nets at the positions in `scope`, of all where it is empty or None; in minor units."""
+    if scope:
+        return sum(nets[place] for place in scope)
+    return nets[0] if len(nets) == 1 else sum(net for net in nets)
+
+
 def net_in(order: Order, scope: tuple[int, ...] | None) -> int:
     """The net as paid of the lines at the positions in `scope`, of all where it is empty or None; in minor units."""
     lines = order.lines
     if scope:
-        return sum([lines[place].net for place in scope])
-    return lines[0].net if len(lines) == 1 else sum([line.net for line in lines])
+        return sum(lines[place].net for place in scope)
+    return lines[0].net if len(lines) == 1 else sum(line.net for line in lines)

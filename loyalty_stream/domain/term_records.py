@@ -27,8 +27,6 @@ _MOST_BYTES: Final = 10
 """Of a number: 64 bits and some."""
 _KNOWN: Final[dict[bytes, tuple[Term, ...]]] = {}
 """What was unpacked lately: most accounts have one of a few lists of terms."""
-_NUMBERS: Final[dict[bytes, dict[Term, int]]] = {}
-"""Which of such a list each term is; of those in which one was looked for lately."""
 _RECORDS: Final[dict[Term, bytes]] = {}
 """What was packed lately, likewise."""
 _MOST_KNOWN: Final = 1 << 12
@@ -73,28 +71,15 @@ def of(account: Account) -> tuple[Term, ...]:
 
 def file(account: Account, term: Term) -> int:
     """Which of the account's terms it is, filed where it is a new one; -1: it cannot be filed."""
-    numbers = _NUMBERS.get(account.terms)
-    if numbers is None:
-        numbers = _numbers_of(account)
-    number = numbers.get(term, -1)
-    if number >= 0:
-        return number
     known = of(account)
+    for number, filed in enumerate(known):
+        if filed == term:
+            return number
     if len(known) >= _MOST_TERMS or not fits(term):
         return -1
     account.terms += pack(term)
     account.unpacked_terms, account.terms_unpacked = (*known, term), account.terms
     return len(known)
-
-
-def _numbers_of(account: Account) -> dict[Term, int]:
-    if len(_NUMBERS) >= _MOST_KNOWN:
-        _NUMBERS.clear()
-    numbers: dict[Term, int] = {}
-    for number, term in enumerate(of(account)):
-        numbers.setdefault(term, number)
-    _NUMBERS[account.terms] = numbers
-    return numbers
 
 
 def pack(term: Term) -> bytes:

@@ -131,7 +131,7 @@ def _standing(account: Account, rules: Rules, counted: list[_Counted]) -> int:
     """What counts in all. For a lifetime nothing ever leaves the account's sum, so that is exact, unlike orders."""
     if rules.tiers.window is None:
         return account.tier_points if rules.tiers.basis == "earned" else account.tier_spend
-    return sum([amount for _, amount in counted])
+    return sum(amount for _, amount in counted)
 
 
 # -- levels ---------------------------------------------------------------------------------------------

@@ -308,7 +308,7 @@ def _stored_hold(account: Account, hold: Hold) -> msgspec.Raw:
         return msgspec.Raw(hold.packed)
     spent = lot_records.pack_spent(account, hold.spent) if hold.spent else b""
     state = _STATE_NUMBERS.get(hold.state, hold.state)
-    points = None if hold.spent and hold.points == sum([each.points for each in hold.spent]) else hold.points
+    points = None if hold.spent and hold.points == sum(each.points for each in hold.spent) else hold.points
     stored: Stored = [points, _short(hold.due_at), state, spent, hold.taken, hold.order_id]
     packed = _encode(_without_empty_end(stored))
     force_setattr(hold, "packed", packed)
@@ -318,7 +318,7 @@ def _stored_hold(account: Account, hold: Hold) -> msgspec.Raw:
 def _hold(account: Account, stored: Any) -> Hold:
     state = stored.state if isinstance(stored.state, str) else _STATES[stored.state]
     spent = lot_records.unpack_spent(account, stored.spent)
-    points = sum([each.points for each in spent]) if stored.points is None else stored.points
+    points = sum(each.points for each in spent) if stored.points is None else stored.points
     return Hold(points, _long(stored.due_at), state, list(stored.taken), stored.order_id, spent)
 
 

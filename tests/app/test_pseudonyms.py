@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from loyalty_stream.app.account_table import EntryCodec
-from loyalty_stream.app.allocation import AllocationSink, AllocationStage
+from loyalty_stream.app.allocation import AllocationStage
+from loyalty_stream.app.allocation_counts import AllocationSink
 from loyalty_stream.app.identities import IdentityCodec
 from loyalty_stream.app.ledger import NO_OFFSET
 from loyalty_stream.app.ledger_counts import CountSink

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from loyalty_stream.app.account_table import EntryCodec
-from loyalty_stream.app.allocation import AllocationSink, AllocationStage
+from loyalty_stream.app.allocation import AllocationStage
+from loyalty_stream.app.allocation_counts import AllocationSink
 from loyalty_stream.app.ledger import LedgerStage
 from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings

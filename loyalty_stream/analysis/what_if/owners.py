@@ -12,7 +12,8 @@ import msgspec
 
 from loyalty_stream.analysis.what_if.told import Reward, Sent
 from loyalty_stream.analysis.what_if.turns import Asked
-from loyalty_stream.app.allocation import REQUEST, RESOURCE, AllocationSink, AllocationStage
+from loyalty_stream.app.allocation import REQUEST, RESOURCE, AllocationStage
+from loyalty_stream.app.allocation_counts import AllocationSink
 from loyalty_stream.app.by_hand import Line, StageByHand
 from loyalty_stream.app.draw_owner import refuse_seed
 from loyalty_stream.app.settings import Settings
