@@ -10,7 +10,7 @@ from mypy_extensions import mypyc_attr
 
 from loyalty_stream import __version__
 from loyalty_stream.app import admission
-from loyalty_stream.app.account_table import MAX_ACCOUNT_POINTS, Entry, EntryCodec, due_of
+from loyalty_stream.app.account_table import MAX_ACCOUNT_POINTS, Entry, EntryCodec, due_of, warm
 from loyalty_stream.app.admission import Admission
 from loyalty_stream.app.campaign_topic import LiveRules, read
 from loyalty_stream.app.draw_owner import refuse_seed
@@ -189,7 +189,9 @@ class LedgerProcessor:
         self._move_to(at, record.timestamp)
         if entry is None:
             entry = Entry(Account(), NEVER)
-        elif entry.scheduled is None:
+        else:
+            warm(entry)
+        if entry.scheduled is None:
             entry.scheduled = self._next_due(entry)
         fact: Incoming | Answer = event.fact  # type: ignore[assignment]  # admission has let no other through
         if type(fact) is OrderRefunded and (why := admission.beyond(entry.account, fact)) is not None:

@@ -69,6 +69,9 @@ def evolve(  # noqa: C901, PLR0912 - one case for each type of event
             fold_points.redeemed(account, data, at)
         case PointHeld():
             fold_points.held(account, data)
+        case TierChanged():
+            account.tier = data.to or ""
+            fold_notes.fold_standing(account, data)
         case PointExpired():
             fold_points.expired(account, data)
         case PointExpiring():
@@ -81,9 +84,6 @@ def evolve(  # noqa: C901, PLR0912 - one case for each type of event
             fold_points.activated(account, data)
         case PointRestored():
             fold_points.restored(account, data)
-        case TierChanged():
-            account.tier = data.to or ""
-            fold_notes.fold_standing(account, data)
         case RewardIssued():
             fold_rewards.issued(account, data, at)
         case DrawEntered():

@@ -77,6 +77,12 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
                 account.first_order = stem
             if account.waiting:
                 account.waiting.pop(stem, None)
+        case AwardNote():
+            fold_campaigns.awarded(account, note, stem, at)
+        case AskNote():
+            fold_rewards.asked(account, note, at)
+        case AnswerNote():
+            fold_rewards.answered(account, note)
         case CheckInNote():
             _join_streaks(account.streaks, note.day)
         case ReviewNote():
@@ -93,10 +99,6 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             remember(account, identity.business_key("game", note.game_id, note.play_id), at)
             if note.earned:
                 count(account, note.day, f"game:{note.game_id}", 1)
-        case AwardNote():
-            fold_campaigns.awarded(account, note, stem, at)
-        case AskNote():
-            fold_rewards.asked(account, note, at)
         case RefundNote():
             _fold_refund(account, note, stem)
         case CompletionNote():
@@ -147,8 +149,6 @@ def fold_note(account: Account, note: Note, stem: str, at: int) -> None:  # noqa
             fold_standing(account, note)
         case ReferralNote():
             account.referral_told = True
-        case AnswerNote():
-            fold_rewards.answered(account, note)
         case ReturnNote():
             fold_rewards.returned(account, note)
         case RedemptionCancelledNote():

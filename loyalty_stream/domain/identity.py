@@ -122,6 +122,8 @@ def remembers_cause(causes: dict[int, bytes], key: bytes) -> bool:
 
 def _in(blobs: dict[int, bytes], key: bytes, width: int) -> bool:
     for blob in blobs.values():
+        if key not in blob:  # mostly, and it is asked at less cost than where
+            continue
         at = blob.find(key)
         while at >= 0:
             if at % width == 0:
