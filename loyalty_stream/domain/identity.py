@@ -122,9 +122,7 @@ def remembers_cause(causes: dict[int, bytes], key: bytes) -> bool:
 
 def _in(blobs: dict[int, bytes], key: bytes, width: int) -> bool:
     for blob in blobs.values():
-        if key not in blob:  # mostly, and it is asked at less cost than where
-            continue
-        at = blob.find(key)
+        at = blob.find(key)  # `in` takes twice as long: it asks first whether the key is a number
         while at >= 0:
             if at % width == 0:
                 return True

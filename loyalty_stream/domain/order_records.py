@@ -298,9 +298,9 @@ def _rest_of(stored: Any) -> Order:
 
 def place_of(blob: bytes, key: bytes) -> int:
     """Where in the records the order of this key begins; -1: it is not there."""
-    if key not in blob:  # mostly
-        return -1
     found = blob.find(key)
+    if found < 0:
+        return -1
     at = 0  # the bytes of the key may stand for something else there: only a record's own key counts
     while at < len(blob):
         if at + 1 >= found and blob[at + 1 : at + 1 + identity.KEY_BYTES] == key:

@@ -38,7 +38,7 @@ class KafkaSettings:
     batch_bytes: int = 900_000
     """Below the 1 MiB that a broker accepts by default."""
     at_hand_records: int = 20_000
-    """Fetched and not yet applied, for each topic's partition: about ten transactions."""
+    """Fetched and not yet applied, for each topic's partition."""
     connection: Mapping[str, Any] = field(default_factory=dict)
     """More keyword arguments of aiokafka's clients: security_protocol, ssl_context, sasl_…"""
 
