@@ -101,7 +101,7 @@ def _earn(
     if base < rule.minimum_amount:
         return
     exact = (base * rule.numerator, rule.denominator)
-    if multiplier is not ONE:
+    if multiplier != ONE:
         exact = (exact[0] * multiplier[0], exact[1] * multiplier[1])
     grants.grant(
         journal,
