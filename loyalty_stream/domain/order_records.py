@@ -29,6 +29,7 @@ from mypy_extensions import mypyc_attr
 from loyalty_stream.domain import grant_records, identity, lot_records
 from loyalty_stream.domain.account import Account, Counted, Earned, Line, Order
 from loyalty_stream.domain.order_parts import Earnings
+from loyalty_stream.domain.scope import net_of
 
 _MS: Final = 64
 _STATE: Final = 128
@@ -320,14 +321,9 @@ def may_be_awarded(blob: bytes, at: int) -> bool:
 
 
 def awarded_at(account: Account, bucket: int, blob: bytes, at: int) -> list[Counted]:
-    """The `campaigns` of the order whose record begins there, none where no awards were given for it.
-
-    It is mostly not unpacked for it.
-    """
+    """The `campaigns` of an order that `may_be_awarded`; it is mostly not unpacked for it."""
     record = _Record(blob, at)
-    if record.state & _REST:
-        return unpack(account, bucket, blob, at).campaigns
-    return record.counted(account) if record.state & _NAMED else []
+    return unpack(account, bucket, blob, at).campaigns if record.state & _REST else record.counted(account)
 
 
 def end_of(blob: bytes, at: int) -> int:
@@ -396,9 +392,7 @@ def earnings_in(
                 found.append(unpack(account, bucket, blob, at).earnings(kinds))
             else:
                 nets = record.nets()
-                net = 0
-                for each in nets:
-                    net += each
+                net = net_of(nets, None)
                 points = grant_records.points(account, record.terms, record.more, nets, net, kinds)
                 found.append((record.paid_at(account, bucket), net, points))
         at = record.end
