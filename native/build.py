@@ -70,6 +70,7 @@ MODULES = (
     "domain/order_parts.py",
     "domain/order_records.py",
     "domain/orders.py",
+    "domain/packed_lots.py",
     "domain/plain_value.py",
     "domain/purchase.py",
     "domain/refunds.py",

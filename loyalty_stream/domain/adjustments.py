@@ -48,7 +48,7 @@ def decide_adjust_points(journal: Journal, fact: AdjustPoints, rules: Rules) -> 
         PointRevoked(
             points=points,
             reason=data.reason,
-            grants=lots.in_spending_order(account.lots, points, journal.now),
+            grants=lots.in_spending_order(account, points, journal.now),
             shortfall=0,
             command_id=data.adjustment_id,
             operator=data.operator,

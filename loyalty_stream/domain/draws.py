@@ -155,7 +155,7 @@ def _pay(journal: Journal, rules: Rules, entry_id: str, cost: int) -> tuple[Rest
     if not cost:
         return ()
     account = journal.account
-    taken = lots.in_spending_order(account.lots, cost, journal.now)
+    taken = lots.in_spending_order(account, cost, journal.now)
     paid = []
     for part in taken:
         lot = account.lots[lots.find(account.lots, part.grant_id)]

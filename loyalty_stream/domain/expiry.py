@@ -21,7 +21,7 @@ from loyalty_stream.domain.events import (
     TierChanged,
 )
 from loyalty_stream.domain.journal import open_due
-from loyalty_stream.domain.lot_records import Dates
+from loyalty_stream.domain.packed_lots import Dates
 from loyalty_stream.domain.rules import Expiry, Rules
 
 _SCHEDULING: Final = ("waiting", "tier")

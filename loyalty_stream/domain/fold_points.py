@@ -142,12 +142,11 @@ def redeemed(account: Account, data: PointRedeemed, at: int) -> None:
     was_held = hold is not None and hold.state == "open"
     spent: list[Spent] = []
     for part in data.grants:
-        lot = account.lots[lots.find(account.lots, part.grant_id)]
-        spent.append(Spent(part.grant_id, part.points, lot.earned_at, lot.expires_at))
         if was_held:
-            lots.move(account, part.grant_id, free=0, held=-part.points)
+            earned_at, expires_at = lots.move(account, part.grant_id, held=-part.points)
         else:
-            lots.move(account, part.grant_id, free=-part.points, held=0)
+            earned_at, expires_at = lots.move(account, part.grant_id, free=-part.points)
+        spent.append(Spent(part.grant_id, part.points, earned_at, expires_at))
     if was_held:
         account.held -= data.points
     else:
@@ -172,11 +171,9 @@ def revoked(account: Account, data: PointRevoked, at: int) -> None:
     if data.command_id is not None:
         remember(account, identity.business_key(ADJUSTMENT, data.command_id), at)
     for part in data.grants:
-        if account.lots[lots.find(account.lots, part.grant_id)].pending:
-            lots.move(account, part.grant_id, pending=-part.points)
+        if lots.take(account, part.grant_id, part.points):
             account.pending -= part.points
         else:
-            lots.move(account, part.grant_id, free=-part.points)
             account.available -= part.points
     account.revoked += data.points
     account.debt += data.owed
@@ -243,11 +240,9 @@ def _count_restored(spent: list[Spent], grant_id: str, points: int) -> None:
 
 def expired(account: Account, data: PointExpired) -> None:
     """What was free or pending of a lot is gone."""
-    if account.lots[lots.find(account.lots, data.grant_id)].pending:
-        lots.move(account, data.grant_id, pending=-data.points)
+    if lots.take(account, data.grant_id, data.points):
         account.pending -= data.points
     else:
-        lots.move(account, data.grant_id, free=-data.points)
         account.available -= data.points
     account.expired += data.points
 

@@ -105,7 +105,7 @@ def repay_debt(journal: Journal) -> None:
     account = journal.account
     if not account.debt:  # mostly
         return
-    grants = lots.to_take_back(account.lots, account.debt, journal.now)
+    grants = lots.to_take_back(account, account.debt, journal.now)
     if grants:
         journal.record(
             PointRevoked(points=lots.total(grants), reason="debt_repaid", grants=grants, shortfall=0)

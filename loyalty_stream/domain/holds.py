@@ -50,7 +50,7 @@ def decide_hold_points(journal: Journal, fact: HoldPoints, rules: Rules) -> None
             hold_id=data.hold_id,
             points=data.points,
             due_at=calendar.to_datetime(journal.at + rules.redemption.hold_timeout_ms),
-            grants=lots.in_spending_order(account.lots, data.points, journal.now),
+            grants=lots.in_spending_order(account, data.points, journal.now),
             order_id=data.order_id,
         )
     )
@@ -219,7 +219,7 @@ def _redeem_again(
 ) -> None:
     """Take the points of a hold that was given back from what is free now; the order was paid with them."""
     asked = _points_for(amount, hold, rules.redemption)
-    taken = lots.in_spending_order(journal.account.lots, asked, journal.now)
+    taken = lots.in_spending_order(journal.account, asked, journal.now)
     points = lots.total(taken)
     if points:
         journal.record(

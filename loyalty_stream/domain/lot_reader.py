@@ -49,21 +49,28 @@ class Reader:
     """
 
     __slots__ = (
-        "_account", "_bucket_begins", "_causes", "_midnight", "_named", "_number", "_place", "_records", "_stems",
-        "available_at", "begins", "bucket", "earned_at", "ends", "expires_at", "held", "pending", "points",
+        "_account", "_bucket_begins", "_midnight", "_records", "_stems", "available_at", "begins", "bucket", "causes",
+        "earned_at", "ends", "expires_at", "held", "named", "number", "opens", "pending", "place", "points",
     )  # fmt: skip
 
     def __init__(self, account: Account, records: bytes) -> None:
         self._account = account
         self._records = records
         self._midnight = account.midnight - 1
-        self.begins = self.ends = self._bucket_begins = self._place = self._number = 0
+        self.begins = self.ends = self._bucket_begins = 0
         self.bucket = -1
         """Of the group that the record is in; -1: in none."""
-        self._causes = b""
+        self.opens = False
+        """Whether the record is the first of its group."""
+        self.causes = b""
+        """Those of the bucket."""
         self._stems = ""
-        self._named: str | None = None
-        """The id of a grant that is written out."""
+        self.named: str | None = None
+        """The id of a grant that is written out; of all others the next two tell it."""
+        self.place = 0
+        """Of its cause among those of the bucket."""
+        self.number = 0
+        """Of the cause's event that granted it."""
         self.points = self.earned_at = self.expires_at = 0
         self.held = self.pending = self.available_at = 0
 
@@ -71,11 +78,13 @@ class Reader:
         """Read the next record; False where there is none, LookupError where it is none."""
         records, at = self._records, self.ends
         end = len(records)
+        self.opens = False
         while at < end and records[at] & GROUP:
             bucket = self.bucket = records[at + 1]
             begins: i64 = bucket
             self._bucket_begins = begins * KEY_BUCKET_MS
-            self._causes = self._account.causes.get(bucket, b"")
+            self.causes = self._account.causes.get(bucket, b"")
+            self.opens = True
             self._stems = ""
             at += 2
         if at >= end:
@@ -111,12 +120,12 @@ class Reader:
 
     def grant_id(self) -> str:
         """The id of the record's grant."""
-        if self._named is not None:
-            return self._named
+        if self.named is not None:
+            return self.named
         if not self._stems:
-            self._stems = identity.text_of(self._causes)  # twelve characters an entry, eight for the key
-        start = self._place * 12
-        return f"{self._account.prefix}{self._stems[start : start + 8]}.{self._number}"
+            self._stems = identity.text_of(self.causes)  # twelve characters an entry, eight for the key
+        start = self.place * 12
+        return f"{self._account.prefix}{self._stems[start : start + 8]}.{self.number}"
 
     def record(self) -> bytes:
         """The record itself."""
@@ -135,18 +144,18 @@ class Reader:
         if odd & WRITTEN_OUT:
             length = records[at] << 8 | records[at + 1]
             at += 2 + length
-            self._named = records[at - length : at].decode()
+            self.named = records[at - length : at].decode()
             self.earned_at = int.from_bytes(records[at : at + 8], "big", signed=True)
             return at + 8
-        self._named = None
-        place = self._place = records[at]
+        self.named = None
+        place = self.place = records[at]
         at += 1
         number = flags >> 2 & 3
         if number == 3:
             number = records[at]
             at += 1
-        self._number = number
-        causes, start = self._causes, place * identity.ENTRY_BYTES + identity.KEY_BYTES
+        self.number = number
+        causes, start = self.causes, place * identity.ENTRY_BYTES + identity.KEY_BYTES
         seconds = causes[start] << 16 | causes[start + 1] << 8 | causes[start + 2]
         earned_at = self._bucket_begins + seconds * 1000
         if odd & MS:

@@ -36,12 +36,11 @@ _ZERO: Final = ord("0")
 _BYTE: Final = tuple([bytes((value,)) for value in range(256)])
 _GROUP: Final = bytes((GROUP,))
 _STEM: Final = identity.STEM
+MOST_BUCKET: Final = 255
+"""A group's head has a byte for its bucket."""
 _MOST_BYTE: Final = 255
 _MOST_PLACE: Final = 254
 """255 says in the records of orders that there is none."""
-
-Dates = tuple[int, int, int, int, int]
-"""Of a lot: expires_at, points, earned_at, pending, available_at."""
 
 
 def pack_lots(account: Account) -> bytes:
@@ -59,11 +58,11 @@ def pack_lots(account: Account) -> bytes:
         for lot in lots[done:] if done else lots:
             bucket = lot.earned_at // KEY_BUCKET_MS
             if bucket != group:
-                parts.append(_head_of(bucket))
+                parts.append(head_of(bucket))
                 group = bucket
             packed = lot.packed
             if not packed:
-                packed = _record(
+                packed = record_of(
                     account, lot.grant_id, lot.points, lot.earned_at, lot.expires_at,
                     lot.held, lot.pending, lot.available_at,
                 )  # fmt: skip
@@ -81,96 +80,6 @@ def pack_lots(account: Account) -> bytes:
     return account.packed_lots
 
 
-def add(
-    account: Account,
-    grant_id: str,
-    points: int,
-    earned_at: int,
-    expires_at: int,
-    pending: int,
-    available_at: int,
-) -> bool:
-    """Pack a lot at its place among those of an account that has only packed ones.
-
-    False where that is neither the end nor beside one of the same bucket.
-    """
-    records, bucket = account.packed_lots, earned_at // KEY_BUCKET_MS
-    place = _place_for(account, grant_id, earned_at, expires_at)
-    if place < 0:
-        return False
-    if not records or expires_at < account.first_expires_at:
-        account.first_expires_at = expires_at
-    head = b""
-    if place == len(records):
-        if not records or bucket != account.last_earned_at // KEY_BUCKET_MS:
-            head = _head_of(bucket)
-        account.last_expires_at, account.last_earned_at = expires_at, earned_at
-        account.last_grant_id = grant_id
-    record = _record(account, grant_id, points, earned_at, expires_at, 0, pending, available_at)
-    account.packed_lots = records[:place] + head + record + records[place:]
-    return True
-
-
-def _place_for(account: Account, grant_id: str, earned_at: int, expires_at: int) -> int:
-    """Where in the packed lots such a one belongs; -1 where that is between others of other buckets only."""
-    records, bucket = account.packed_lots, earned_at // KEY_BUCKET_MS
-    if not records or _is_last(account, grant_id, earned_at, expires_at):  # mostly
-        return len(records)
-    if not 0 <= bucket <= _MOST_BYTE:
-        return -1
-    reader = Reader(account, records)
-    end, before = 0, -1
-    while reader.next():
-        if reader.is_after(expires_at, earned_at, grant_id):
-            if reader.bucket == bucket:
-                return reader.begins
-            return end if before == bucket else -1
-        end, before = reader.ends, reader.bucket
-    return len(records)
-
-
-def _is_last(account: Account, grant_id: str, earned_at: int, expires_at: int) -> bool:
-    """Whether it is known without a look at the records that it comes after all of them."""
-    last_expires_at, last_earned_at = account.last_expires_at, account.last_earned_at
-    if last_expires_at != expires_at or last_earned_at < earned_at:
-        return last_expires_at <= expires_at
-    last = account.last_grant_id  # of points of one event it tells, where it is known
-    return bool(last) and last_earned_at == earned_at and last < grant_id
-
-
-def take_packed(account: Account, records: bytes) -> None:
-    """Have the account keep such records as its lots; LookupError or ValueError where they are none."""
-    account.packed_lots = records
-    reader = Reader(account, records)
-    if not reader.next():
-        return
-    account.first_expires_at = reader.expires_at
-    while reader.next():
-        pass
-    account.last_expires_at, account.last_earned_at = reader.expires_at, reader.earned_at
-    account.last_grant_id = ""  # most accounts will not need it
-
-
-def first_due(account: Account) -> int:
-    """When the first of the packed lots with points that are not held expires (ms), `NEVER` where there is none."""
-    reader = Reader(account, account.packed_lots)
-    while reader.next():
-        if reader.points or reader.pending:
-            return reader.expires_at
-    return NEVER
-
-
-def dates(account: Account) -> list[Dates]:
-    """Of each of the packed lots what tells when something falls due."""
-    found: list[Dates] = []
-    reader = Reader(account, account.packed_lots)
-    while reader.next():
-        found.append(
-            (reader.expires_at, reader.points, reader.earned_at, reader.pending, reader.available_at)
-        )
-    return found
-
-
 def pack_spent(account: Account, spent: list[Spent]) -> bytes:
     """Records of spent points, likewise."""
     parts: list[bytes] = []
@@ -178,11 +87,11 @@ def pack_spent(account: Account, spent: list[Spent]) -> bytes:
     for each in spent:
         bucket = each.earned_at // KEY_BUCKET_MS
         if bucket != group:
-            parts.append(_head_of(bucket))
+            parts.append(head_of(bucket))
             group = bucket
         packed = each.packed
         if not packed:
-            packed = _record(
+            packed = record_of(
                 account, each.grant_id, each.points, each.earned_at, each.expires_at, each.restored, 0, 0
             )
             force_setattr(each, "packed", packed)
@@ -221,7 +130,7 @@ def unpack_spent(account: Account, records: bytes) -> list[Spent]:
 
 def record_of_grant(account: Account, grant_id: str, points: int, earned_at: int) -> bytes:
     """A record, with the head of its group, of points of which only the grant is told and no date."""
-    return _head_of(earned_at // KEY_BUCKET_MS) + _record(
+    return head_of(earned_at // KEY_BUCKET_MS) + record_of(
         account, grant_id, points, earned_at, NEVER, 0, 0, 0
     )
 
@@ -253,7 +162,7 @@ def place_of_cause(account: Account, stem: str, at: int) -> int:
     filed = account.filed.get(stem)  # mostly it is a new one
     if filed is not None and filed[0] == at and len(stem) == _STEM:
         place = filed[1]
-        return place if place <= _MOST_PLACE and 0 <= bucket <= _MOST_BYTE else -1
+        return place if place <= _MOST_PLACE and 0 <= bucket <= MOST_BUCKET else -1
     place = place_of_stem(account, bucket, stem)
     if place < 0:
         return -1
@@ -265,13 +174,16 @@ def place_of_cause(account: Account, stem: str, at: int) -> int:
 def place_of_stem(account: Account, bucket: int, stem: str) -> int:
     """Which of the bucket's causes has this stem; -1: none that fits a byte, as the bucket has to."""
     causes = account.causes.get(bucket)
-    return -1 if causes is None or not 0 <= bucket <= _MOST_BYTE else _place_in(causes, account.prefix, stem)
+    return -1 if causes is None or not 0 <= bucket <= MOST_BUCKET else _place_in(causes, account.prefix, stem)
 
 
 def _place_in(causes: bytes, prefix: str, stem: str) -> int:
     key = identity.key_of_stem(prefix, stem)
-    if not key:
-        return -1
+    return place_of_key(causes, key) if key else -1
+
+
+def place_of_key(causes: bytes, key: bytes) -> int:
+    """Which of a bucket's causes has this key; -1: none that fits a byte."""
     at = causes.rfind(key)  # mostly the last one
     while at >= 0:
         if at % identity.ENTRY_BYTES == 0:
@@ -300,7 +212,7 @@ def place_of_time(account: Account, at: int) -> int:
     """Which of its bucket's causes happened at this second (ms `at`); -1: none whose place and bucket fit a byte."""
     bucket = at // KEY_BUCKET_MS
     causes = account.causes.get(bucket, b"")
-    if 0 <= bucket <= _MOST_BYTE:
+    if 0 <= bucket <= MOST_BUCKET:
         second = (at % KEY_BUCKET_MS // 1000).to_bytes(3, "big")
         for place in range(min(len(causes) // identity.ENTRY_BYTES, _MOST_BYTE)):
             start = place * identity.ENTRY_BYTES + identity.KEY_BYTES
@@ -309,16 +221,18 @@ def place_of_time(account: Account, at: int) -> int:
     return -1
 
 
-def _head_of(bucket: int) -> bytes:
-    return _GROUP + _BYTE[bucket] if 0 <= bucket <= _MOST_BYTE else b""  # then its records are written out
+def head_of(bucket: int) -> bytes:
+    """What stands before records whose causes are in this bucket."""
+    return _GROUP + _BYTE[bucket] if 0 <= bucket <= MOST_BUCKET else b""  # then its records are written out
 
 
-def _record(
+def record_of(
     account: Account, grant_id: str, points: int, earned_at: int, expires_at: int,
     held: int, pending: int, available_at: int,
 ) -> bytes:  # fmt: skip
+    """The record of such points, for the group of the bucket that `earned_at` is in."""
     place = -1
-    number = _number_of(grant_id)
+    number = number_of(grant_id)
     if number >= 0:
         place = place_of_cause(account, grant_id[:_STEM], earned_at)
     ms = earned_at % 1000
@@ -349,8 +263,8 @@ def _record(
     return _BYTE[flags | width | ODD] + _BYTE[odd] + body if odd else _BYTE[flags | width] + body
 
 
-def _number_of(grant_id: str) -> int:
-    """The number of the grant's event, where it is up to 255 and follows the stem as it should; else -1."""
+def number_of(grant_id: str) -> int:
+    """The number of the grant's event, where it is up to 255 and follows a stem of `identity.STEM`; else -1."""
     size = len(grant_id) - _STEM
     if not 2 <= size <= 4 or grant_id[_STEM] != ".":
         return -1

@@ -32,7 +32,7 @@ def revoke(
     asked = sum(each.points for each in revokes)
     if asked == 0:
         return
-    taken = lots.to_take_back(journal.account.lots, asked, journal.now, own, journal.at)
+    taken = lots.to_take_back(journal.account, asked, journal.now, own, journal.at)
     points = lots.total(taken)
     shortfall = asked - points
     journal.record(

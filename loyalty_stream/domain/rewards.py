@@ -227,7 +227,7 @@ def _hold(journal: Journal, redemption_id: str, cost: int) -> None:
                 hold_id=fold_rewards.hold_of(redemption_id),
                 points=cost,
                 due_at=None,
-                grants=lots.in_spending_order(journal.account.lots, cost, journal.now),
+                grants=lots.in_spending_order(journal.account, cost, journal.now),
             )
         )
 

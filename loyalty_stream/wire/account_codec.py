@@ -14,7 +14,14 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from loyalty_stream.domain import account as shapes
-from loyalty_stream.domain import day_records, lot_records, memory_records, orders, review_records
+from loyalty_stream.domain import (
+    day_records,
+    lot_records,
+    memory_records,
+    orders,
+    packed_lots,
+    review_records,
+)
 from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Hold, imbalance
 from loyalty_stream.wire import account_v1, account_v2
 
@@ -198,7 +205,7 @@ def _account(stored: Any) -> Account:
     memory_records.unpack(account, stored.remembered)
     _take_registered_at(account, stored.registered_at)
     _take_first_order(account, stored.first_order)
-    lot_records.take_packed(account, stored.lots)
+    packed_lots.take(account, stored.lots)
     for name, hold in stored.holds.items():
         account.holds[name] = _hold(account, hold)
     account.packed_days, account.packed_reviews = stored.days, stored.reviews

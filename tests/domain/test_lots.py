@@ -34,7 +34,7 @@ def test_lots_stand_in_spending_order_however_they_come(some):
 @given(LOTS, st.integers(0, 100), st.sampled_from([5, 10, 15, 20]))
 def test_spending_takes_what_expires_first_and_nothing_expired(some, points, now):
     kept = sorted(some, key=spending_order)
-    taken = lots.in_spending_order(kept, points, now)
+    taken = lots.in_spending_order(Account(unpacked_lots=kept), points, now)
     usable = [lot for lot in kept if lot.expires_at > now and lot.points]
     assert lots.total(taken) == min(points, sum(lot.points for lot in usable))
     assert [part.grant_id for part in taken] == [lot.grant_id for lot in usable[: len(taken)]]
@@ -60,7 +60,9 @@ def test_the_order_in_which_points_are_spent(points, now, taken):
         Lot("late", 10, 2, 200),
         Lot("ever", 10, 0, NEVER),
     ]
-    assert lots.in_spending_order(kept, points, now) == tuple(Taken(*part) for part in taken)
+    assert lots.in_spending_order(Account(unpacked_lots=kept), points, now) == tuple(
+        Taken(*part) for part in taken
+    )
 
 
 def test_a_lot_with_nothing_free_and_nothing_held_is_gone():

@@ -1,5 +1,7 @@
 """An account whose lots are packed whenever it is stored is the one whose lots never were."""
 
+from copy import copy
+
 from any_history import START_MS, STEPS, SUBJECT, history
 from any_rules import DAY_MS, any_rules
 from hypothesis import given
@@ -8,6 +10,7 @@ from watched import LAWS
 
 from loyalty_stream.domain import decide, expiry, fold_notes, identity, lots, orders
 from loyalty_stream.domain.account import KEY_BUCKET_MS, NEVER, Account, Line, Lot, Order, Spent
+from loyalty_stream.domain.events import Taken
 from loyalty_stream.domain.notes import ForgottenNote
 from loyalty_stream.wire import account_codec
 
@@ -80,6 +83,103 @@ def test_lots_are_in_spending_order_whether_they_are_packed_or_not(added, stored
             packed = account_codec.decode(account_codec.encode(packed))
         assert lots.dates(packed) == lots.dates(unpacked)
     assert packed.lots == unpacked.lots
+
+
+STEM = identity.text_of(identity.digest(SUBJECT, "/tests", "e1"))
+PLACES = st.sampled_from([f"{STEM}.0", f"{STEM}.1", f"{STEM}.7", "a.0", "b", "c"])
+"""Grants of a cause that is remembered, which records point to, and such as are written out."""
+MADE = st.builds(
+    Lot,
+    PLACES,
+    st.integers(0, 300),
+    st.sampled_from([START_MS, START_MS + 1_500, START_MS + KEY_BUCKET_MS]),
+    st.sampled_from([EXPIRES_MS, EXPIRES_MS + DAY_MS, NEVER]),
+    held=st.sampled_from([0, 0, 5]),
+)
+PENDING = st.builds(
+    Lot, PLACES, st.just(0), st.just(START_MS), st.just(EXPIRES_MS), pending=st.integers(1, 50),
+    available_at=st.just(NEVER),
+)  # fmt: skip
+ALL_LOTS = st.lists(MADE | PENDING, max_size=6, unique_by=lambda lot: lot.grant_id)
+
+
+def both(some: list[Lot]) -> tuple[Account, Account]:
+    """An account with these lots packed, and one with the same unpacked."""
+    made = Account(prefix=STEM[: identity.PREFIX])
+    fold_notes.remember_cause(made, identity.key_of(identity.digest(SUBJECT, "/tests", "e1")), STEM, START_MS)
+    for lot in some:
+        if lot.points or lot.held or lot.pending:
+            lots.insert(made, copy(lot))
+    stored = account_codec.encode(made)
+    packed, unpacked = account_codec.decode(stored), account_codec.decode(stored)
+    assert unpacked.lots == made.lots
+    return packed, unpacked
+
+
+@LAWS
+@given(
+    ALL_LOTS,
+    st.integers(0, 400),
+    st.sampled_from([START_MS, EXPIRES_MS, EXPIRES_MS + 1]),
+    st.sets(PLACES),
+    st.sampled_from([START_MS, EXPIRES_MS]),
+)
+def test_packed_lots_are_taken_from_as_unpacked_ones_are(some, points, now, own, at):
+    packed, unpacked = both(some)
+    assert lots.in_spending_order(packed, points, now) == lots.in_spending_order(unpacked, points, now)
+    taken = lots.to_take_back(packed, points, now, own, at)
+    assert taken == lots.to_take_back(unpacked, points, now, own, at)
+    for part in taken:
+        assert lots.take(packed, *part_of(part)) == lots.take(unpacked, *part_of(part))
+    assert packed.unpacked_lots is None
+    same_lots(packed, unpacked)
+
+
+def part_of(part: Taken) -> tuple[str, int]:
+    return part.grant_id, part.points
+
+
+def same_lots(packed: Account, unpacked: Account) -> None:
+    assert lots.first_expires_at(packed) == lots.first_expires_at(unpacked)
+    assert lots.first_due(packed) == lots.first_due(unpacked)
+    assert lots.dates(packed) == lots.dates(unpacked)
+    read = account_codec.decode(account_codec.encode(packed))
+    assert account_codec.encode(packed) == account_codec.encode(read)
+    for account in (packed, unpacked, read):  # one more finds its place among what is left
+        lots.add(account, "z.0", 1, START_MS + 3_000, EXPIRES_MS)
+    assert packed.lots == unpacked.lots == read.lots
+
+
+@LAWS
+@given(ALL_LOTS, st.data())
+def test_packed_lots_move_as_unpacked_ones_do(some, data):
+    packed, unpacked = both(some)
+    for lot in data.draw(st.lists(st.sampled_from(some), max_size=6)) if some else ():
+        change = {name: data.draw(st.integers(-9, 9)) for name in ("free", "held", "pending")}
+        if data.draw(st.booleans()):  # often the lot goes
+            change = {"free": -lot.points, "held": -lot.held, "pending": -lot.pending}
+        ended = moved(packed, lot, change)
+        assert ended == moved(unpacked, lot, change)
+        if isinstance(ended, str):  # after an error an account is no good any more
+            packed, unpacked = both(some)
+    same_lots(packed, unpacked)
+
+
+def moved(account: Account, lot: Lot, change: dict[str, int]) -> object:
+    try:
+        return lots.move(account, lot.grant_id, **change)
+    except (LookupError, ValueError) as error:
+        return str(error)
+
+
+def test_what_is_held_and_spent_unpacks_no_lot():
+    packed, _ = both([Lot(f"{STEM}.0", 300, START_MS, EXPIRES_MS), Lot(f"{STEM}.1", 20, START_MS, NEVER)])
+    (part,) = lots.in_spending_order(packed, 100, START_MS)
+    assert lots.move(packed, part.grant_id, free=-100, held=100) == (START_MS, EXPIRES_MS)
+    lots.move(packed, part.grant_id, held=-100)
+    lots.take(packed, f"{STEM}.1", 20)
+    assert packed.unpacked_lots is None
+    assert packed.lots == [Lot(f"{STEM}.0", 200, START_MS, EXPIRES_MS)]
 
 
 def test_an_account_that_is_stored_lets_its_unpacked_lots_go():
