@@ -5,7 +5,7 @@ where it needs more, that stands apart. It must not know what grants are for. Of
 
 more    what follows: points more or fewer than the term makes of the lines, a signed byte (1); the key of its own
         cause, where that is not its order's (2); when it was granted, where that is not when its order was paid, ms
-        in six bytes (4)
+        in six bytes (4); how much of it was revoked, in two bytes (8)
 """
 
 from collections.abc import Collection
@@ -35,8 +35,10 @@ _FINEST: Final = 1 << 14
 _OTHER_POINTS: Final = 1
 _OTHER_CAUSE: Final = 2
 _OTHER_TIME: Final = 4
+_REVOKED: Final = 8
 _MOST_MS: Final = 1 << 48
 _MOST_OTHER: Final = 127
+_MOST_REVOKED: Final = (1 << 16) - 1
 _BYTE: Final = tuple([bytes((value,)) for value in range(256)])
 
 
@@ -74,7 +76,7 @@ def unpack(account: Account, order: Order, numbers: bytes, mores: bytes) -> list
 def points(
     account: Account, numbers: bytes, mores: bytes, nets: list[int], net: int, kinds: Collection[str]
 ) -> int:
-    """What the grants of these `kinds` gave in all, of an order with lines of `nets`, together `net`."""
+    """What the grants of these `kinds` gave and was not revoked, of an order with lines of `nets`, together `net`."""
     known = term_records.of(account)
     found = at = 0
     for number in numbers:
@@ -84,9 +86,12 @@ def points(
             scope = _scope(term)
             found += _points(term, net_of(nets, scope) if scope else net)
         if mores:
-            if counts and mores[at] & _OTHER_POINTS:
+            told, end = mores[at], end_of_more(mores, at, 1)
+            if counts and told & _OTHER_POINTS:
                 found += _signed(mores[at + 1])
-            at = end_of_more(mores, at, 1)
+            if counts and told & _REVOKED:
+                found -= mores[end - 2] << 8 | mores[end - 1]
+            at = end
     return found
 
 
@@ -101,6 +106,8 @@ def end_of_more(blob: bytes, at: int, grants: int) -> int:
             at += identity.KEY_BYTES
         if told & _OTHER_TIME:
             at += 6
+        if told & _REVOKED:
+            at += 2
     return at
 
 
@@ -152,18 +159,23 @@ def _packed(  # noqa: PLR0911 - one for each thing that cannot be told
     account: Account, earned: Earned, order: Order, net: int
 ) -> tuple[bytes, bytes] | None:
     """The number of its term and what more there is to tell of it, one byte where there is nothing."""
-    stem, told, cause = order.stem, 0, b""
+    stem, told, after = order.stem, 0, b""
     if not earned.grant_id.startswith(stem):
         stem = earned.grant_id[: identity.STEM]
-        cause = identity.key_of_stem(account.prefix, stem)
-        if not cause:
+        after = identity.key_of_stem(account.prefix, stem)
+        if not after:
             return None
         told = _OTHER_CAUSE
     if earned.earned_at:
         if not 0 < earned.earned_at < _MOST_MS:
             return None
         told |= _OTHER_TIME
-        cause += earned.earned_at.to_bytes(6, "big")
+        after += earned.earned_at.to_bytes(6, "big")
+    if earned.revoked:
+        if not 0 < earned.revoked <= _MOST_REVOKED:
+            return None
+        told |= _REVOKED
+        after += earned.revoked.to_bytes(2, "big")
     base = net_in(order, earned.scope) if earned.scope else net
     term = _term(earned, stem, base)
     if term is None:
@@ -173,10 +185,10 @@ def _packed(  # noqa: PLR0911 - one for each thing that cannot be told
         return None
     other = earned.points - _points(term, base)
     if other == 0:
-        return _BYTE[number], _BYTE[told] + cause if told else _BYTE[0]
+        return _BYTE[number], _BYTE[told] + after if told else _BYTE[0]
     if not -_MOST_OTHER <= other <= _MOST_OTHER:
         return None
-    return _BYTE[number], _BYTE[told | _OTHER_POINTS] + _BYTE[other & 255] + cause
+    return _BYTE[number], _BYTE[told | _OTHER_POINTS] + _BYTE[other & 255] + after
 
 
 def _add_more(account: Account, earned: Earned, order: Order, mores: bytes, at: int) -> int:
@@ -193,6 +205,9 @@ def _add_more(account: Account, earned: Earned, order: Order, mores: bytes, at: 
     if told & _OTHER_TIME:
         earned.earned_at = int.from_bytes(mores[at : at + 6], "big")
         at += 6
+    if told & _REVOKED:
+        earned.revoked = mores[at] << 8 | mores[at + 1]
+        at += 2
     return at
 
 
@@ -209,7 +224,7 @@ def _term(earned: Earned, stem: str, base: int) -> Term | None:
     It may tell points that differ, as they do where they are the difference of two roundings. `stem` is that of the
     grant's own cause.
     """
-    number = -1 if earned.revoked or earned.gross else _number(earned.grant_id, stem)
+    number = -1 if earned.gross else _number(earned.grant_id, stem)
     if number < 0:
         return None
     kind, rounding = earned.kind, _FIXED

@@ -7,8 +7,9 @@ flags   number of lines if below 4 (bits 0-1), width of a line's net (2-3), numb
         stands before them), milliseconds follow (6), a state follows (7)
 key     the business key of the order's id
 cause   the place of its cause in the bucket; 255: it is kept in the rest
-count   of lines in two bytes, where the flags do not hold it
+count   of lines in two bytes, where the flags do not hold it; its first bit: refunds follow their nets
 nets    of the lines; none where the lines are kept in the rest
+refunds what was refunded of each, likewise
 terms   a byte for each grant; none where they are kept in the rest
 ms      after the cause's second, two bytes
 state   completed (1), cancelled (2), first (4), and of what follows: a rest (8), spent points (16), campaigns that
@@ -45,6 +46,8 @@ _WIDTHS: Final = (2, 3, 4, 6)
 _KEY_AT: Final = 1
 _CAUSE_AT: Final = _KEY_AT + identity.KEY_BYTES
 _HEAD: Final = _CAUSE_AT + 1
+_REFUNDED: Final = 1 << 15
+"""In the count of lines, of which an order has 10,000 at most."""
 _FEW: Final = 3
 """Most lines that the flags count."""
 _MANY: Final = 3
@@ -95,8 +98,8 @@ class _Record:
     """Where the parts of the record that begins at `at` are; `count` and `granted` tell its lines and grants."""
 
     __slots__ = (
-        "blob", "count", "counts", "counts_at", "end", "granted", "id_at", "more_at", "ms", "nets_at", "place", "rest",
-        "rest_at", "spent", "spent_at", "state", "terms_at", "width",
+        "blob", "count", "counts", "counts_at", "end", "granted", "id_at", "more_at", "ms", "nets_at", "place",
+        "refunds_at", "rest", "rest_at", "spent", "spent_at", "state", "terms_at", "width",
     )  # fmt: skip
 
     def __init__(self, blob: bytes, at: int) -> None:
@@ -105,13 +108,21 @@ class _Record:
         self.place = blob[at + _CAUSE_AT]
         at += _HEAD
         count = flags & 3
+        refunded = 0
         if count == 0:
             count = blob[at] << 8 | blob[at + 1]
+            refunded = count & _REFUNDED
+            count ^= refunded
             at += 2
         self.count = count
         width = self.width = _WIDTHS[flags >> 2 & 3]
         self.nets_at = at
         at += count * width
+        self.refunds_at = 0
+        """0: nothing was refunded."""
+        if refunded:
+            self.refunds_at = at
+            at += count * width
         granted = flags >> 4 & 3
         if granted == _MANY:
             granted = blob[at]
@@ -120,6 +131,10 @@ class _Record:
         self.terms_at = at
         at += granted
         self.ms = 0
+        self._read_what_follows(blob, flags, at)
+
+    def _read_what_follows(self, blob: bytes, flags: int, at: int) -> None:
+        """What comes after the terms."""
         if flags & _MS:
             self.ms = blob[at] << 8 | blob[at + 1]
             at += 2
@@ -129,7 +144,7 @@ class _Record:
             at += 1
         self.more_at = at
         if state & _MORE:
-            at = grant_records.end_of_more(blob, at, granted)
+            at = grant_records.end_of_more(blob, at, self.granted)
         self.counts_at, self.counts = at, 0
         if state & _COUNTS:
             self.counts_at, self.counts = at + 1, blob[at]
@@ -157,7 +172,14 @@ class _Record:
 
     def nets(self) -> list[int]:
         """Of the lines that are not kept in the rest."""
-        blob, at, width = self.blob, self.nets_at, self.width
+        return self._amounts(self.nets_at)
+
+    def refunds(self) -> list[int]:
+        """Of the same lines; empty where there are none."""
+        return self._amounts(self.refunds_at) if self.refunds_at else []
+
+    def _amounts(self, at: int) -> list[int]:
+        blob, width = self.blob, self.width
         if width == 2:  # mostly
             return [blob[at + 2 * line] << 8 | blob[at + 2 * line + 1] for line in range(self.count)]
         return [
@@ -245,21 +267,25 @@ def _pack_lines(lines: list[Line]) -> tuple[int, bytes, int]:
         net = line.net
         if not line.refunded and 0 <= net < 1 << 16 and line.line_id == "1":
             return 1, net.to_bytes(2, "big"), net
-    most = total = 0
+    most = total = refunded = 0
     for place, line in enumerate(lines):
-        net = line.net
-        if line.refunded or net < 0 or line.line_id != _line_id(place):
+        net, back = line.net, line.refunded
+        if net < 0 or back < 0 or line.line_id != _line_id(place):
             return -1, b"\0\0", sum(each.net for each in lines)
-        most = max(most, net)
+        most = max(most, net, back)
         total += net
-    if count >= 1 << 16 or most >= 1 << 48:
+        refunded += back
+    if count >= _REFUNDED or most >= 1 << 48:
         return -1, b"\0\0", total
     code = 0 if most < 1 << 16 else 1 if most < 1 << 24 else 2 if most < 1 << 32 else 3
     width = _WIDTHS[code]
-    nets = b"".join([line.net.to_bytes(width, "big") for line in lines])
+    amounts = b"".join([line.net.to_bytes(width, "big") for line in lines])
+    if refunded:
+        amounts += b"".join([line.refunded.to_bytes(width, "big") for line in lines])
+        return code << 2, (count | _REFUNDED).to_bytes(2, "big") + amounts, total
     if 0 < count <= _FEW:
-        return count | code << 2, nets, total
-    return code << 2, count.to_bytes(2, "big") + nets, total
+        return count | code << 2, amounts, total
+    return code << 2, count.to_bytes(2, "big") + amounts, total
 
 
 def _line_id(place: int) -> str:
@@ -352,6 +378,8 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
     record = _Record(blob, at)
     state = record.state
     lines = [Line(_line_id(line), net) for line, net in enumerate(record.nets())]
+    for line, refunded in enumerate(record.refunds()):
+        lines[line].refunded = refunded
     if state & _REST:
         order = _rest_of(_decode(blob[record.rest_at : record.rest_at + record.rest]))
         if lines:
@@ -394,6 +422,7 @@ def earnings_in(
                 nets = record.nets()
                 net = net_of(nets, None)
                 points = grant_records.points(account, record.terms, record.more, nets, net, kinds)
-                found.append((record.paid_at(account, bucket), net, points))
+                left = net - sum(refund for refund in record.refunds())
+                found.append((record.paid_at(account, bucket), left, points))
         at = record.end
     return found

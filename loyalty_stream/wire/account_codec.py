@@ -25,15 +25,16 @@ from loyalty_stream.domain import (
 from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Hold, imbalance
 from loyalty_stream.wire import account_v1, account_v2
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 Stored: TypeAlias = list[object]
 """An account of any version as plain values, in the order of its fields then."""
 Upcaster: TypeAlias = Callable[[Stored], Stored]
 
-UPCASTERS: Mapping[int, Upcaster] = {1: account_v1.upcast, 2: account_v2.upcast, 3: list}
-"""Version -> what makes the next version's fields of that version's. Those of 3 stay as they are: since 4 the records
-of orders may have more behind them (`domain.order_records`), which a release that writes 3 could not read."""
+UPCASTERS: Mapping[int, Upcaster] = {1: account_v1.upcast, 2: account_v2.upcast, 3: list, 4: list}
+"""Version -> what makes the next version's fields of that version's. Those of 3 and 4 stay as they are: since then the
+records of orders may tell more (`domain.order_records`): since 4 of campaigns, since 5 of refunds, which earlier
+releases could not read."""
 
 
 class UnreadableAccountError(ValueError):

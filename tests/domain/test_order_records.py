@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty_stream.domain import grant_records, identity, orders
+from loyalty_stream.domain import grant_records, identity, order_records, orders
 from loyalty_stream.domain.account import KEY_BUCKET_MS, Account, Counted, Earned, Line, Order, Spent
 from loyalty_stream.domain.fold_notes import remember_cause
 
@@ -43,7 +43,7 @@ def grants(draw: st.DrawFn) -> Earned:
         f"{draw(st.sampled_from([STEMS[place], 'elsewhere']))}.{draw(SMALL)}",
         draw(st.sampled_from(KINDS)),
         draw(SMALL | st.integers(0, 10**7)),
-        draw(st.sampled_from([0, 0, 0, 5])),
+        draw(st.sampled_from([0, 0, 0, 5, 1 << 16])),
         exact,
         draw(st.sampled_from(["floor", "half_up", "ceil"])) if exact else "",
         () if exact else draw(st.sampled_from([(), ((5_000, 20), (10_000, 50))])),
@@ -72,8 +72,8 @@ ORDERS = st.builds(
         min_size=2,
         max_size=5,
     )
-    | st.lists(AMOUNTS, min_size=2, max_size=5).map(
-        lambda nets: [Line(str(place + 1), net) for place, net in enumerate(nets)]
+    | st.lists(st.tuples(AMOUNTS, st.just(0) | AMOUNTS), min_size=2, max_size=5).map(
+        lambda amounts: [Line(str(place + 1), *of) for place, of in enumerate(amounts)]
     ),
     st.lists(grants(), max_size=4),
     st.sampled_from([[], [Spent(f"{STEMS[0]}.0", 100, PAID_AT, PAID_AT + 1)]]),
@@ -130,6 +130,32 @@ def test_what_campaigns_give_takes_few_bytes_and_terms_that_all_orders_share(oth
     assert record <= 1 + 6 + 1 + 2 + 3 + 1 + (2 + 2 + 7 + 6) + 2
     assert len(kept.terms) < 90  # five terms: of one order the rate is a whole number as it is
     assert not list(orders.latest_awarded(kept))
+
+
+def test_a_refunded_order_takes_a_few_bytes_more_and_nothing_of_it_is_kept_in_messagepack():
+    kept = account()
+    orders.add(kept, "o", of_campaigns(12_345, 148))
+    orders.pack(kept)
+    plain = len(kept.orders[BUCKET])
+    order = orders.find(kept, "o")
+    order.lines[0].refunded, order.earned[0].revoked, order.earned[2].revoked = 5_000, 50, 50
+    orders.save(kept, order)
+    refunded = deepcopy(order)
+    orders.pack(kept)
+    assert len(kept.orders[BUCKET]) == plain + (2 + 2) + 2 * 2  # a count, what was refunded, what was revoked
+    assert orders.find(kept, "o") == refunded
+    assert not order_records._Record(kept.orders[BUCKET], 0).rest
+
+
+@pytest.mark.parametrize(("refunded", "revoked"), [(-1, 0), (0, 1 << 16), (0, -1), (1 << 48, 0)])
+def test_an_absurd_refund_is_kept_as_it_is(refunded, revoked):
+    kept = account()
+    order = of_campaigns(12_345, 148)
+    order.lines[0].refunded, order.earned[1].revoked = refunded, revoked
+    orders.add(kept, "o", deepcopy(order))
+    orders.pack(kept)
+    order.key = identity.order_key("o")
+    assert orders.find(kept, "o") == order
 
 
 def test_a_rate_that_is_as_fine_as_its_order_is_no_term():

@@ -296,6 +296,17 @@ def account_of_campaigns() -> Account:
     return stored
 
 
+def account_of_refunds() -> Account:
+    """The same with that order refunded in part."""
+    stored = account_of_campaigns()
+    order = orders.find(stored, "by campaigns")
+    order.lines = [Line("1", 12_345, 345), Line("2", 0), Line("3", 1 << 20, 1 << 20)]
+    order.earned[0].revoked, order.earned[2].revoked = 7, 50
+    orders.save(stored, order)
+    orders.pack(stored)
+    return stored
+
+
 LATER_MS = AT_MS + 10_000
 LATER_STEM = "cust" + "laterkey"
 ORDER_OF_CAMPAIGNS = Order(
