@@ -330,24 +330,36 @@ def place_of(blob: bytes, key: bytes) -> int:
         return -1
     at = 0  # the bytes of the key may stand for something else there: only a record's own key counts
     while at < len(blob):
-        if at + 1 >= found and blob[at + 1 : at + 1 + identity.KEY_BYTES] == key:
+        if at + _KEY_AT >= found and key_at(blob, at) == key:
             return at
         at = _Record(blob, at).end
     return -1
 
 
-def key_of(record: bytes) -> bytes:
-    """The key of the order of this record."""
-    return record[_KEY_AT:_CAUSE_AT]
+def key_at(blob: bytes, at: int) -> bytes:
+    """The key of the order whose record begins there."""
+    return blob[at + _KEY_AT : at + _CAUSE_AT]
 
 
-def may_be_awarded(blob: bytes, at: int) -> bool:
-    """Whether awards may have been given for the order whose record begins there: asked of many, it is not unpacked."""
-    return _Record(blob, at).state & (_REST | _NAMED) != 0
+def may_be_awarded(
+    account: Account, bucket: int, blob: bytes, changed: Container[bytes]
+) -> list[tuple[int, int]]:
+    """Of the orders of these records for which awards may have been given: when each was paid (ms), where it begins.
+
+    Left out are those whose keys are in `changed`; few are unpacked for it.
+    """
+    found: list[tuple[int, int]] = []
+    at = 0
+    while at < len(blob):
+        record = _Record(blob, at)
+        if record.state & (_REST | _NAMED) and key_at(blob, at) not in changed:
+            found.append((_paid_at(account, bucket, record, at), at))
+        at = record.end
+    return found
 
 
 def awarded_at(account: Account, bucket: int, blob: bytes, at: int) -> list[Counted]:
-    """The `campaigns` of an order that `may_be_awarded`; it is mostly not unpacked for it."""
+    """The `campaigns` of such an order; it is mostly not unpacked for it."""
     record = _Record(blob, at)
     return unpack(account, bucket, blob, at).campaigns if record.state & _REST else record.counted(account)
 
@@ -357,11 +369,9 @@ def end_of(blob: bytes, at: int) -> int:
     return _Record(blob, at).end
 
 
-def paid_at(account: Account, bucket: int, blob: bytes, at: int) -> int:
-    """When the order whose record begins there was paid (ms)."""
-    record = _Record(blob, at)
+def _paid_at(account: Account, bucket: int, record: _Record, at: int) -> int:
     if record.place == _NO_CAUSE:
-        return unpack(account, bucket, blob, at).paid_at
+        return unpack(account, bucket, record.blob, at).paid_at
     return record.paid_at(account, bucket)
 
 
@@ -389,7 +399,7 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
     if record.place != _NO_CAUSE:
         order.stem = lot_records.stem_of(account, bucket, record.place)
         order.paid_at = record.paid_at(account, bucket)
-    order.key = blob[at + _KEY_AT : at + _CAUSE_AT]
+    order.key = key_at(blob, at)
     order.completed = bool(state & _COMPLETED)
     order.cancelled = bool(state & _CANCELLED)
     order.first = bool(state & _FIRST)
@@ -414,7 +424,7 @@ def earnings_in(
     at = 0
     while at < len(blob):
         record = _Record(blob, at)
-        if blob[at + _KEY_AT : at + _CAUSE_AT] not in changed:
+        if key_at(blob, at) not in changed:
             kept = record.state & _REST and (record.count == 0 or record.granted == 0)
             if kept or record.place == _NO_CAUSE:
                 found.append(unpack(account, bucket, blob, at).earnings(kinds))

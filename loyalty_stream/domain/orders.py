@@ -6,7 +6,6 @@ because most are never looked at again, and those that were added or changed sin
 """
 
 from collections.abc import Collection, Iterator
-from operator import itemgetter
 from typing import Final, TypeAlias
 
 from loyalty_stream.domain import identity, order_records
@@ -62,17 +61,27 @@ def latest_awarded(account: Account) -> Iterator[tuple[bytes, list[Counted]]]:
 
     Read as they are asked for, none is unpacked for it: later changes of those that are still to come are not seen.
     """
-    for in_bucket in reversed(_kept_by_bucket(account)):
-        dated = [(_paid_at(account, kept), kept) for kept in reversed(in_bucket) if _may_be_awarded(kept)]
-        # Stable: of one instant, what was applied last stays first.
-        dated.sort(key=itemgetter(0), reverse=True)
-        for _, kept in dated:
-            if isinstance(kept, tuple):
-                bucket, record = kept
-                campaigns = order_records.awarded_at(account, bucket, record, 0)
-                key = order_records.key_of(record)
+    changed = account.unpacked
+    in_buckets: dict[int, list[Order]] = {bucket: [] for bucket in account.orders}
+    for order in changed.values():
+        in_buckets.setdefault(order.paid_at // KEY_BUCKET_MS, []).append(order)
+    for bucket in sorted(in_buckets, reverse=True):
+        blob = account.orders.get(bucket, b"")
+        dated = order_records.may_be_awarded(account, bucket, blob, changed)
+        places: dict[int, Order] = {}
+        for number, order in enumerate(in_buckets[bucket]):
+            at = -1 if order.is_new else order_records.place_of(blob, order.key)
+            place = len(blob) + number if at < 0 else at
+            places[place] = order
+            dated.append((order.paid_at, place))
+        dated.sort(reverse=True)  # of one instant, what was applied last comes first
+        for _, place in dated:
+            again = places.get(place)
+            if again is None:
+                key = order_records.key_at(blob, place)
+                campaigns = order_records.awarded_at(account, bucket, blob, place)
             else:
-                campaigns, key = kept.campaigns, kept.key
+                key, campaigns = again.key, again.campaigns
             if campaigns:
                 yield key, campaigns
 
@@ -173,7 +182,7 @@ def _kept_by_bucket(account: Account) -> list[list[_Kept]]:
         while at < len(blob):
             end = order_records.end_of(blob, at)
             record = blob[at:end]
-            if changed and (key := order_records.key_of(record)) in changed:
+            if changed and (key := order_records.key_at(blob, at)) in changed:
                 kept.append(changed.pop(key))
             else:
                 kept.append((bucket, record))
@@ -181,14 +190,6 @@ def _kept_by_bucket(account: Account) -> list[list[_Kept]]:
     for order in changed.values():
         found.setdefault(order.paid_at // KEY_BUCKET_MS, []).append(order)
     return [found[bucket] for bucket in sorted(found)]
-
-
-def _may_be_awarded(kept: _Kept) -> bool:
-    return order_records.may_be_awarded(kept[1], 0) if isinstance(kept, tuple) else bool(kept.campaigns)
-
-
-def _paid_at(account: Account, kept: _Kept) -> int:
-    return order_records.paid_at(account, kept[0], kept[1], 0) if isinstance(kept, tuple) else kept.paid_at
 
 
 def _unpacked(account: Account, kept: _Kept) -> Order:
