@@ -12,6 +12,8 @@ from collections.abc import Collection
 from math import gcd
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from loyalty_stream.domain import identity, term_records
 from loyalty_stream.domain.account import Account, Counted, Earned, Order, Term
 from loyalty_stream.domain.rounding import rounded
@@ -73,26 +75,42 @@ def unpack(account: Account, order: Order, numbers: bytes, mores: bytes) -> list
     return found
 
 
-def points(
-    account: Account, numbers: bytes, mores: bytes, nets: list[int], net: int, kinds: Collection[str]
-) -> int:
-    """What the grants of these `kinds` gave and was not revoked, of an order with lines of `nets`, together `net`."""
-    known = term_records.of(account)
-    found = at = 0
-    for number in numbers:
-        term = known[number]
-        counts = _kind(term) in kinds
-        if counts:
-            scope = _scope(term)
-            found += _points(term, net_of(nets, scope) if scope else net)
-        if mores:
-            told, end = mores[at], end_of_more(mores, at, 1)
-            if counts and told & _OTHER_POINTS:
-                found += _signed(mores[at + 1])
-            if counts and told & _REVOKED:
-                found -= mores[end - 2] << 8 | mores[end - 1]
-            at = end
-    return found
+@mypyc_attr(acyclic=True)
+class Given:
+    """What grants of some kinds gave and was not revoked: it is asked of many orders of one account."""
+
+    __slots__ = ("_counts", "_terms", "scoped")
+
+    def __init__(self, account: Account, kinds: Collection[str]) -> None:
+        self._terms = term_records.of(account)
+        self._counts: list[bool] = [_kind(term) in kinds for term in self._terms]
+        self.scoped = False
+        """Whether some count certain lines only, so that `points` has to be told of each line."""
+        for counts, term in zip(self._counts, self._terms, strict=True):
+            if counts and _scope(term):
+                self.scoped = True
+
+    def points(self, blob: bytes, at: int, grants: int, more_at: int, nets: list[int], net: int) -> int:
+        """Of so many grants whose terms stand in the blob at `at`; `more_at`: where there is more of them, or 0.
+
+        `net` is that of all lines of their order, `nets` those of each.
+        """
+        terms, found = self._terms, 0
+        for number in range(at, at + grants):
+            place = blob[number]
+            counts = self._counts[place]
+            if counts:
+                term = terms[place]
+                scope = _scope(term) if self.scoped else ()
+                found += _points(term, net_of(nets, scope) if scope else net)
+            if more_at:
+                told, end = blob[more_at], end_of_more(blob, more_at, 1)
+                if counts and told & _OTHER_POINTS:
+                    found += _signed(blob[more_at + 1])
+                if counts and told & _REVOKED:
+                    found -= blob[end - 2] << 8 | blob[end - 1]
+                more_at = end
+        return found
 
 
 def end_of_more(blob: bytes, at: int, grants: int) -> int:

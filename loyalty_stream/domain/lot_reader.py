@@ -156,10 +156,12 @@ class Reader:
             at += 1
         self.number = number
         causes, start = self.causes, place * identity.ENTRY_BYTES + identity.KEY_BYTES
-        seconds = causes[start] << 16 | causes[start + 1] << 8 | causes[start + 2]
-        earned_at = self._bucket_begins + seconds * 1000
+        seconds: i64 = causes[start] << 16 | causes[start + 1] << 8 | causes[start + 2]
+        bucket_begins: i64 = self._bucket_begins
+        earned_at = bucket_begins + seconds * 1000
         if odd & MS:
-            earned_at += records[at] << 8 | records[at + 1]
+            ms: i64 = records[at] << 8 | records[at + 1]
+            earned_at += ms
             at += 2
         self.earned_at = earned_at
         return at
@@ -183,15 +185,23 @@ class Reader:
         return at
 
     def _read_more(self, at: int) -> int:
-        records = self._records
-        codes = records[at]
+        codes = self._records[at]
         at += 1
-        amounts: list[int] = []
-        for shift in (0, 2, 4):
-            width = MORE_WIDTHS[codes >> shift & 3]
-            amounts.append(int.from_bytes(records[at : at + width], "big", signed=width == 8))
-            at += width
-        self.held, self.pending, self.available_at = amounts
+        self.held = self._amount(codes & 3, at)
+        at += MORE_WIDTHS[codes & 3]
+        self.pending = self._amount(codes >> 2 & 3, at)
+        at += MORE_WIDTHS[codes >> 2 & 3]
+        self.available_at = self._amount(codes >> 4 & 3, at)
+        at += MORE_WIDTHS[codes >> 4 & 3]
         if codes & AVAILABLE_NEVER:
             self.available_at = NEVER
         return at
+
+    def _amount(self, code: int, at: int) -> int:
+        records = self._records
+        if code == 0:
+            return 0
+        if code == 1:  # mostly
+            return records[at] << 8 | records[at + 1]
+        width = MORE_WIDTHS[code]
+        return int.from_bytes(records[at : at + width], "big", signed=width == 8)

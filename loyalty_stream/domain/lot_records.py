@@ -231,10 +231,18 @@ def record_of(
     held: int, pending: int, available_at: int,
 ) -> bytes:  # fmt: skip
     """The record of such points, for the group of the bucket that `earned_at` is in."""
-    place = -1
     number = number_of(grant_id)
-    if number >= 0:
-        place = place_of_cause(account, grant_id[:_STEM], earned_at)
+    place = place_of_cause(account, grant_id[:_STEM], earned_at) if number >= 0 else -1
+    return record_at(
+        account, place, number, grant_id, points, earned_at, expires_at, held, pending, available_at
+    )
+
+
+def record_at(
+    account: Account, place: int, number: int, grant_id: str, points: int, earned_at: int, expires_at: int,
+    held: int, pending: int, available_at: int,
+) -> bytes:  # fmt: skip
+    """The same where it is known which event of which cause of the bucket granted them; with `place` -1: none."""
     ms = earned_at % 1000
     earned = earned_at // QUARTER_MS
     if not account.midnight:
@@ -255,8 +263,14 @@ def record_of(
         odd = WRITTEN_OUT
         named = grant_id.encode()
         body = len(named).to_bytes(2, "big") + named + earned_at.to_bytes(8, "big", signed=True)
-    width = 0 if 0 <= points < 1 << 8 else 1 if 0 <= points < 1 << 16 else 2 if 0 <= points < 1 << 24 else 3
-    body = body + points.to_bytes(POINTS_WIDTHS[width], "big", signed=width == 3) + date
+    if 0 <= points < 1 << 8:
+        width, amount = 0, _BYTE[points]
+    elif 0 <= points < 1 << 16:
+        width, amount = 1, points.to_bytes(2, "big")
+    else:
+        width = 2 if 0 <= points < 1 << 24 else 3
+        amount = points.to_bytes(POINTS_WIDTHS[width], "big", signed=width == 3)
+    body = body + amount + date
     if held or pending or available_at:
         odd |= MORE
         body = body + _more(held, pending, available_at)
@@ -313,7 +327,11 @@ def _more(held: int, pending: int, available_at: int) -> bytes:
     for shift, amount in ((0, held), (2, pending), (4, available_at)):
         if amount == 0:
             continue
-        code = 1 if 0 <= amount < 1 << 16 else 2 if 0 <= amount < 1 << 32 else 3
+        if 0 <= amount < 1 << 16:  # mostly
+            codes |= 1 << shift
+            parts = parts + amount.to_bytes(2, "big")
+            continue
+        code = 2 if 0 <= amount < 1 << 32 else 3
         codes |= code << shift
         parts = parts + amount.to_bytes(MORE_WIDTHS[code], "big", signed=code == 3)
     return _BYTE[codes] + parts

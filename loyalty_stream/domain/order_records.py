@@ -30,7 +30,6 @@ from mypy_extensions import mypyc_attr
 from loyalty_stream.domain import grant_records, identity, lot_records
 from loyalty_stream.domain.account import Account, Counted, Earned, Line, Order
 from loyalty_stream.domain.order_parts import Earnings
-from loyalty_stream.domain.scope import net_of
 
 _MS: Final = 64
 _STATE: Final = 128
@@ -177,6 +176,22 @@ class _Record:
     def refunds(self) -> list[int]:
         """Of the same lines; empty where there are none."""
         return self._amounts(self.refunds_at) if self.refunds_at else []
+
+    def net(self) -> int:
+        """Of all those lines together."""
+        return self._total(self.nets_at)
+
+    def refunded(self) -> int:
+        """Likewise."""
+        return self._total(self.refunds_at) if self.refunds_at else 0
+
+    def _total(self, at: int) -> int:
+        if self.width != 2:
+            return sum(amount for amount in self._amounts(at))
+        blob, total = self.blob, 0
+        for place in range(at, at + 2 * self.count, 2):
+            total += blob[place] << 8 | blob[place + 1]
+        return total
 
     def _amounts(self, at: int) -> list[int]:
         blob, width = self.blob, self.width
@@ -414,25 +429,30 @@ def unpack(account: Account, bucket: int, blob: bytes, at: int) -> Order:
 
 
 def earnings_in(
-    account: Account, bucket: int, blob: bytes, changed: Container[bytes], kinds: Collection[str]
+    account: Account,
+    bucket: int,
+    blob: bytes,
+    changed: Container[bytes],
+    kinds: Collection[str],
+    given: grant_records.Given,
 ) -> list[Earnings]:
     """What `Order.earnings` tells of each order of these records; few are unpacked for it.
 
-    Left out are those whose keys are in `changed`.
+    Left out are those whose keys are in `changed`. `given` is for the same kinds.
     """
     found: list[Earnings] = []
     at = 0
     while at < len(blob):
         record = _Record(blob, at)
-        if key_at(blob, at) not in changed:
+        if not changed or key_at(blob, at) not in changed:
             kept = record.state & _REST and (record.count == 0 or record.granted == 0)
             if kept or record.place == _NO_CAUSE:
                 found.append(unpack(account, bucket, blob, at).earnings(kinds))
             else:
-                nets = record.nets()
-                net = net_of(nets, None)
-                points = grant_records.points(account, record.terms, record.more, nets, net, kinds)
-                left = net - sum(refund for refund in record.refunds())
-                found.append((record.paid_at(account, bucket), left, points))
+                net = record.net()
+                nets = record.nets() if given.scoped else []
+                more_at = record.more_at if record.state & _MORE else 0
+                points = given.points(blob, record.terms_at, record.granted, more_at, nets, net)
+                found.append((record.paid_at(account, bucket), net - record.refunded(), points))
         at = record.end
     return found

@@ -8,7 +8,7 @@ because most are never looked at again, and those that were added or changed sin
 from collections.abc import Collection, Iterator
 from typing import Final, TypeAlias
 
-from loyalty_stream.domain import identity, order_records
+from loyalty_stream.domain import grant_records, identity, order_records
 from loyalty_stream.domain.account import ACCOUNT_FIELDS, KEY_BUCKET_MS, Account, Counted, Earned, Order
 from loyalty_stream.domain.order_parts import Earnings
 
@@ -90,8 +90,9 @@ def earnings(account: Account, kinds: Collection[str]) -> list[Earnings]:
     """What each order remembered was worth and is worth now, in no order: its grants of these `kinds`."""
     changed = account.unpacked
     found = [order.earnings(kinds) for order in changed.values()]
+    given = grant_records.Given(account, kinds)
     for bucket, blob in account.orders.items():
-        found += order_records.earnings_in(account, bucket, blob, changed, kinds)
+        found += order_records.earnings_in(account, bucket, blob, changed, kinds, given)
     return found
 
 

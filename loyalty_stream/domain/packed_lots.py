@@ -157,9 +157,10 @@ def replace(account: Account, reader: Reader, grant_id: str, points: int, held: 
     """Give the lot of this grant, whose record the reader has read, other amounts; with nothing left it is gone."""
     records, begins, ends = account.packed_lots, reader.begins, reader.ends
     if points or held or pending:
-        record = lot_records.record_of(
-            account, grant_id, points, reader.earned_at, reader.expires_at, held, pending, reader.available_at
-        )
+        record = lot_records.record_at(
+            account, reader.place if reader.named is None else -1, reader.number, grant_id, points,
+            reader.earned_at, reader.expires_at, held, pending, reader.available_at,
+        )  # fmt: skip
         account.packed_lots = records[:begins] + record + records[ends:]
         return
     is_last = ends == len(records)

@@ -25,6 +25,9 @@ _STEPS: Final = 64
 _SCOPE: Final = 128
 _MOST_BYTES: Final = 10
 """Of a number: 64 bits and some."""
+_SHARED: Final[dict[Term, Term]] = {}
+"""Terms that all accounts share: two of them that are equal are one and the same. Never emptied, only full."""
+_MOST_SHARED: Final = 1 << 14
 _KNOWN: Final[dict[bytes, tuple[Term, ...]]] = {}
 """What was unpacked lately: most accounts have one of a few lists of terms."""
 _RECORDS: Final[dict[Term, bytes]] = {}
@@ -57,7 +60,7 @@ def unpack(packed: bytes) -> tuple[Term, ...]:
         at = 0
         while at < len(packed):
             term, at = _term_at(packed, at)
-            terms.append(term)
+            terms.append(_shared(term) or term)
         known = _KNOWN[packed] = tuple(terms)
     return known
 
@@ -72,14 +75,27 @@ def of(account: Account) -> tuple[Term, ...]:
 def file(account: Account, term: Term) -> int:
     """Which of the account's terms it is, filed where it is a new one; -1: it cannot be filed."""
     known = of(account)
-    for number, filed in enumerate(known):
-        if filed == term:
-            return number
+    shared = _shared(term)
+    if shared is not None:
+        term = shared
+        for number, filed in enumerate(known):
+            if filed is term:
+                return number
+    elif term in known:
+        return known.index(term)
     if len(known) >= _MOST_TERMS or not fits(term):
         return -1
     account.terms += pack(term)
     account.unpacked_terms, account.terms_unpacked = (*known, term), account.terms
     return len(known)
+
+
+def _shared(term: Term) -> Term | None:
+    """The shared one that equals it; None where there is none and no room."""
+    shared = _SHARED.get(term)
+    if shared is None and len(_SHARED) < _MOST_SHARED:
+        shared = _SHARED[term] = term
+    return shared
 
 
 def pack(term: Term) -> bytes:
