@@ -24,7 +24,7 @@ from loyalty_stream.domain.journal import open_due
 from loyalty_stream.domain.packed_lots import Dates
 from loyalty_stream.domain.rules import Expiry, Rules
 
-_SCHEDULING: Final = ("waiting", "tier")
+_SCHEDULING: Final[tuple[str, ...]] = ("waiting", "tier")
 """The kinds of notes by which an account falls due."""
 
 

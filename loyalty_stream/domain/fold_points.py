@@ -25,7 +25,7 @@ FIRST_PURCHASE: Final = "first purchase"
 ADJUSTMENT: Final = "adjust-points"
 GRANT: Final = "grant-points"
 """The rules of grants by command, and what their ids are remembered under."""
-TIER_KINDS: Final = ("purchase", "threshold")
+TIER_KINDS: Final[tuple[str, ...]] = ("purchase", "threshold")
 """The kinds of `account.Earned` whose points count towards tiers (DOMAIN.md, Tiers)."""
 
 

@@ -20,7 +20,7 @@ from loyalty_stream.domain.rounding import rounded
 from loyalty_stream.domain.rules import Rounding
 from loyalty_stream.domain.scope import net_in, net_of
 
-_KIND_NAMES: Final = ("purchase", "threshold", "first_purchase")
+_KIND_NAMES: Final[tuple[str, ...]] = ("purchase", "threshold", "first_purchase")
 _KINDS: Final = {name: code for code, name in enumerate(_KIND_NAMES)}
 _COUNTED: Final = "counts:"
 """Before the id of a campaign: the name of the term by which orders count for it."""

@@ -28,8 +28,8 @@ GROUP: Final = 128
 MS: Final = 1
 MORE: Final = 2
 WRITTEN_OUT: Final = 4
-POINTS_WIDTHS: Final = (1, 2, 3, 8)
-MORE_WIDTHS: Final = (0, 2, 4, 8)
+POINTS_WIDTHS: Final[tuple[int, ...]] = (1, 2, 3, 8)
+MORE_WIDTHS: Final[tuple[int, ...]] = (0, 2, 4, 8)
 AVAILABLE_NEVER: Final = 64
 DAY: Final = 96
 """Quarters of an hour."""

@@ -21,7 +21,7 @@ rest    length in three bytes, and an `Order` with what did not fit
 spent   length in two bytes, and `lot_records`
 """
 
-from collections.abc import Collection, Container
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
@@ -41,7 +41,7 @@ _SPENT: Final = 16
 _COUNTS: Final = 32
 _MORE: Final = 64
 _NAMED: Final = 128
-_WIDTHS: Final = (2, 3, 4, 6)
+_WIDTHS: Final[tuple[int, ...]] = (2, 3, 4, 6)
 _KEY_AT: Final = 1
 _CAUSE_AT: Final = _KEY_AT + identity.KEY_BYTES
 _HEAD: Final = _CAUSE_AT + 1
@@ -53,7 +53,7 @@ _MANY: Final = 3
 """Terms that the flags do not count."""
 _NO_CAUSE: Final = 255
 _MOST_BYTE: Final = 255
-_LINE_IDS: Final = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
+_LINE_IDS: Final[tuple[str, ...]] = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
 _BYTE: Final = tuple([bytes((value,)) for value in range(256)])
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -287,7 +287,10 @@ def _pack_lines(lines: list[Line]) -> tuple[int, bytes, int]:
         net, back = line.net, line.refunded
         if net < 0 or back < 0 or line.line_id != _line_id(place):
             return -1, b"\0\0", sum(each.net for each in lines)
-        most = max(most, net, back)
+        if net > most:  # noqa: PLR1730 - max() costs a call on the hot path
+            most = net
+        if back > most:  # noqa: PLR1730 - likewise
+            most = back
         total += net
         refunded += back
     if count >= _REFUNDED or most >= 1 << 48:
@@ -357,7 +360,7 @@ def key_at(blob: bytes, at: int) -> bytes:
 
 
 def may_be_awarded(
-    account: Account, bucket: int, blob: bytes, changed: Container[bytes]
+    account: Account, bucket: int, blob: bytes, changed: dict[bytes, Order]
 ) -> list[tuple[int, int]]:
     """Of the orders of these records for which awards may have been given: when each was paid (ms), where it begins.
 
@@ -432,7 +435,7 @@ def earnings_in(
     account: Account,
     bucket: int,
     blob: bytes,
-    changed: Container[bytes],
+    changed: dict[bytes, Order],
     kinds: Collection[str],
     given: grant_records.Given,
 ) -> list[Earnings]:

@@ -109,15 +109,13 @@ def end(journal: Journal, rules: Rules) -> None:
 
 
 def _counted(account: Account, rules: Rules, now: int) -> list[_Counted]:
-    """The orders in the window at `now`, as they were paid. An order counts until its time plus the window."""
+    """The orders in the window at `now`, in no order. An order counts until its time plus the window."""
     by_spend = rules.tiers.basis == "spend"
-    counted = [
+    return [
         (paid_at, left_amount if by_spend else points)
         for paid_at, left_amount, points in orders.earnings(account, TIER_KINDS)
         if _in_window(paid_at, rules, now)
     ]
-    counted.sort()
-    return counted
 
 
 def _in_window(paid_at: int, rules: Rules, now: int) -> bool:
@@ -168,6 +166,7 @@ def _until(rules: Rules, place: int, counted: list[_Counted], standing: int, now
     if standing >= tiers.levels[place].minimum:
         if tiers.window is None:
             return 0
+        counted.sort()  # as they were paid
         for paid_at, amount in counted:
             standing -= amount
             if standing < tiers.levels[place].minimum:

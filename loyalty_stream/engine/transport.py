@@ -17,6 +17,7 @@ from faust import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from loyalty_stream.engine.fetched import Fetched
 from loyalty_stream.engine.kafka_log import KafkaSettings
 from loyalty_stream.engine.log import Batch, FencedError, Guarantee, LogError
 from loyalty_stream.engine.tasks import Tasks
@@ -41,9 +42,9 @@ class RawSchema(Schema):  # type: ignore[misc]
         return message.value
 
 
-def _as_it_is(_tp: TopicPartition, record: Any) -> Any:
+def _fetched(_tp: TopicPartition, record: Any) -> Fetched:
     """Instead of aiokafka's `ConsumerRecord`, whose making costs more than reading the record."""
-    return record
+    return Fetched(record)
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -87,7 +88,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         for fetched in fetcher._records.values():  # noqa: SLF001
             unpacked = getattr(fetched, "_partition_records", None)
             if unpacked is not None:
-                unpacked._consumer_record = _as_it_is  # noqa: SLF001
+                unpacked._consumer_record = _fetched  # noqa: SLF001
         with fetcher._subscriptions.fetch_context():  # noqa: SLF001
             records = await fetcher.fetched_records(
                 partitions, timeout=POLL_SECONDS, max_records=POLL_RECORDS

@@ -41,7 +41,7 @@ class UnreadableAccountError(ValueError):
     """Stored bytes that this release can't read as an account; the message says what the operator can do."""
 
 
-_STATES: Final = ("open", "released", "confirmed", "spent", "rejected")
+_STATES: Final[tuple[str, ...]] = ("open", "released", "confirmed", "spent", "rejected")
 _STATE_NUMBERS: Final[Mapping[str, int]] = {state: number for number, state in enumerate(_STATES)}
 _WRITTEN_OUT: Final = "!"
 """Stands before a stem that is not that of a remembered cause."""
