@@ -135,7 +135,7 @@ class LedgerProcessor:
         self._table = context.table
         self._partition = context.partition
         self._admission = Admission(context.partition, stage.partitions)
-        self._emit = context.output(stage.events_topic)
+        self._pen = context.pen(stage.events_topic, point_events.encode)
         self._context = context
         self._dead = context.output(stage.dead_letters_topic)
         self._answers_topic = stage.answers_topic
@@ -308,11 +308,11 @@ class LedgerProcessor:
             raise TooManyPointsError(
                 f"an account holds up to {MAX_ACCOUNT_POINTS} points, granted or restored"
             )
-        emit, counts, rules = self._emit, self._counts, self._rules
+        pen, counts, rules = self._pen, self._counts, self._rules
         out, points = counts.events_out, counts.points
         sooner = NEVER
         for event in events:
-            emit((key, point_events.encode(event), NO_HEADERS))
+            pen.write(key, event)
             kind, data = event.type, event.data
             out[kind] = out.get(kind, 0) + 1
             due = expiry.falls_due_after(data, rules)

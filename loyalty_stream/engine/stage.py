@@ -5,13 +5,21 @@ The engine owns reading, ordering, transactions, tables and restore; a processor
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from loyalty_stream.engine.log import NO_HEADERS, Headers, Output, Record
 from loyalty_stream.engine.table import Codec, Table
 
 Decoded: TypeAlias = tuple[int, Any]
 """A record, read: its time in ms, which orders it among the task's topics, and the stage's own event."""
+
+
+TOGETHER: Final = 64
+"""So many outputs of a pen are encoded in a row."""
+
+
+class OutputFailedError(Exception):
+    """One of several outputs could not be encoded; which record it came of is not known."""
 
 
 class TimerFailedError(Exception):
@@ -71,19 +79,70 @@ def side_tables_in_memory(stage: "Stage") -> dict[str, Table]:
     return {topic: Table(codec) for topic, codec in stage.side_tables.items()}
 
 
-class Context:
-    """What a processor writes to. The task empties it with every transaction."""
+class Pen:
+    """Writes what is encoded a little later, a few in a row.
 
-    __slots__ = ("_outputs", "_waiting", "partition", "side_tables", "table")
+    The code of a processor and that of an encoder push each other out of the caches for code, which are small; so
+    they take turns once for many outputs. What is written must not change any more.
+    """
+
+    __slots__ = ("_encode", "_keys", "_outputs", "_together", "_unwritten")
+
+    def __init__(self, outputs: list[Output], encode: Callable[[Any], bytes], together: int) -> None:
+        self._outputs = outputs
+        self._encode = encode
+        self._together = together
+        self._keys: list[bytes] = []
+        self._unwritten: list[Any] = []
+        """For each of the keys, what is to be encoded."""
+
+    def write(self, key: bytes, what: Any) -> None:
+        """Add a record. Raises OutputFailedError where one of those before it cannot be encoded either."""
+        self._keys.append(key)
+        self._unwritten.append(what)
+        if len(self._keys) >= self._together:
+            self.finish()
+
+    def finish(self) -> None:
+        """Encode what was not encoded yet."""
+        keys, encode, outputs = self._keys, self._encode, self._outputs
+        try:
+            for place, what in enumerate(self._unwritten):
+                outputs.append((keys[place], encode(what), NO_HEADERS))
+        except Exception as error:
+            if self._together == 1:
+                raise
+            raise OutputFailedError(f"one of {len(keys)} outputs: {error!r}") from error
+        self.drop()
+
+    def drop(self) -> None:
+        """Forget what was not encoded yet."""
+        self._keys.clear()
+        self._unwritten.clear()
+
+
+class Context:
+    """What a processor writes to. The task empties it with every transaction.
+
+    `together`: so many outputs of a pen are encoded in a row; with 1 it is seen which record one came of.
+    """
+
+    __slots__ = ("_outputs", "_pens", "_together", "_waiting", "partition", "side_tables", "table")
 
     def __init__(
-        self, partition: int, table: Table, side_tables: Mapping[str, Table] = MappingProxyType({})
+        self,
+        partition: int,
+        table: Table,
+        side_tables: Mapping[str, Table] = MappingProxyType({}),
+        together: int = TOGETHER,
     ) -> None:
         self.partition = partition
         self.table = table
         self.side_tables = side_tables
         """By changelog topic, as the stage declares them."""
         self._outputs: dict[tuple[str, int], list[Output]] = {}
+        self._pens: list[Pen] = []
+        self._together = together
         self._waiting: list[Callable[[], None]] = []
 
     def once_caught_up(self, then: Callable[[], None]) -> None:
@@ -100,9 +159,15 @@ class Context:
         return waiting
 
     def output(self, topic: str, partition: int | None = None) -> Callable[[Output], None]:
-        """The pen for a topic: call it with (key, value, headers). By default on the task's own partition."""
+        """What to call with (key, value, headers) to write to a topic, by default to the task's own partition."""
         where = (topic, self.partition if partition is None else partition)
         return self._outputs.setdefault(where, []).append
+
+    def pen(self, topic: str, encode: Callable[[Any], bytes]) -> Pen:
+        """A pen for the task's own partition of a topic, to which nothing else is written."""
+        pen = Pen(self._outputs.setdefault((topic, self.partition), []), encode, self._together)
+        self._pens.append(pen)
+        return pen
 
     def emit(
         self, topic: str, partition: int, key: bytes, value: bytes, headers: Headers = NO_HEADERS
@@ -112,12 +177,16 @@ class Context:
 
     def written(self) -> list[tuple[str, int, list[Output]]]:
         """What was written since the last `clear`, by topic and partition."""
+        for pen in self._pens:
+            pen.finish()
         return [
             (topic, partition, records) for (topic, partition), records in self._outputs.items() if records
         ]
 
     def clear(self) -> None:
         """Forget what was written; the pens stay valid."""
+        for pen in self._pens:
+            pen.drop()
         for records in self._outputs.values():
             records.clear()
 

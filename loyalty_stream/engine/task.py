@@ -18,7 +18,14 @@ from loyalty_stream.engine.broadcast import Broadcast, Silence
 from loyalty_stream.engine.inbox import Inbox, Item
 from loyalty_stream.engine.log import NO_HEADERS, FencedError, LogError, Output, TaskLog
 from loyalty_stream.engine.observer import Observer
-from loyalty_stream.engine.stage import Context, Processor, Stage, TimerFailedError
+from loyalty_stream.engine.stage import (
+    TOGETHER,
+    Context,
+    OutputFailedError,
+    Processor,
+    Stage,
+    TimerFailedError,
+)
 from loyalty_stream.engine.table import Codec, Table
 from loyalty_stream.engine.value_store import FileStore, MemoryStore
 
@@ -119,6 +126,8 @@ class PartitionTask:
         self._busy = True
         self._waiting: tuple[Mapping[str, int], list[Callable[[], None]]] | None = None
         """What is to be called once the inputs are processed up to these ends."""
+        self._together = TOGETHER
+        """How many outputs are encoded in a row."""
         self._context = Context(partition, self.table, self.side_tables)
         self._processor: Processor = stage.processor(self._context)
         self._inbox = Inbox({}, {}, self._processor)
@@ -169,7 +178,7 @@ class PartitionTask:
         committed = await self._log.fence()
         self._close_tables()
         self.table, self.side_tables = self._new_tables()
-        self._context = Context(self.partition, self.table, self.side_tables)
+        self._context = Context(self.partition, self.table, self.side_tables, self._together)
         self._processor = self.stage.processor(self._context)
         records = 0
         async for chunk in self._log.changelog():
@@ -301,8 +310,8 @@ class PartitionTask:
                 continue
             try:
                 process(topic, record, event)
-            except TimerFailedError:
-                raise
+            except (TimerFailedError, OutputFailedError):
+                raise  # no fault of this record, as far as is known
             except Exception as error:
                 raise ProcessingFailedError(topic, record.offset, error, in_a_row) from error
             in_a_row = 0
@@ -391,6 +400,12 @@ class PartitionTask:
                 )  # fmt: skip
             elif failures >= self._options.poison_tries:
                 self._poison[error.where] = str(error)
+        elif isinstance(error, OutputFailedError):
+            self._together = 1
+            logger.error(
+                "%s-%d: %s; starting over, and from now on each is encoded at once, so that the record is found",
+                self.stage.name, self.partition, error,
+            )  # fmt: skip
         elif isinstance(error, FencedError):
             logger.warning("%s-%d: fenced: %s; starting over", self.stage.name, self.partition, error)
         elif isinstance(error, LogError):

@@ -1,7 +1,7 @@
 """A stage that knows nothing of loyalty: it adds numbers up by key, and rings a key when its time has come.
 
 A record's value is JSON: `{"id", "time", "add"}`, or `"ring"` for the instant at which the key is to be rung.
-A repeated id changes nothing. `"poison": true` raises after the state has been changed.
+A repeated id changes nothing. `"poison": true` raises after the state has been changed, `"unwritable": true` where its output is encoded.
 `"chores": n` leaves n slices of work to do when there is time; how many are left is in a table of its own.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loyalty_stream.engine.log import NO_HEADERS, Record
+from loyalty_stream.engine.log import Record
 from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog
 from loyalty_stream.engine.observer import Silent
 from loyalty_stream.engine.stage import Context, Decoded
@@ -61,7 +61,7 @@ class TallyProcessor:
         """What was broadcast, in the order heard."""
         self._table = context.table
         self._chores = context.side_tables[CHORES]
-        self._total = context.output(TOTALS)
+        self._total = context.pen(TOTALS, _encode)
         self._refused = context.output(REFUSED)
         self._timers = Timers()
 
@@ -86,7 +86,7 @@ class TallyProcessor:
         tally.seen.append(event["id"])
         tally.total += event.get("add", 0)
         self._table.touch(key, tally)
-        self._say(key, event["id"], tally)
+        self._say(key, event["id"], tally, unwritable=event.get("unwritable", False))
         if "chores" in event:
             self._chores.touch(b"chores", event["chores"])
         if event.get("poison"):
@@ -132,9 +132,13 @@ class TallyProcessor:
         tally: Tally | None = self._table.get(key)
         return tally.rings[0] if tally is not None and tally.rings else None
 
-    def _say(self, key: bytes, event_id: str, tally: Tally) -> None:
-        said = json.dumps({"id": event_id, "total": tally.total, "at": self.time}).encode()
-        self._total((key, said, NO_HEADERS))
+    def _say(self, key: bytes, event_id: str, tally: Tally, *, unwritable: bool = False) -> None:
+        said = {"id": event_id, "total": tally.total, "at": self.time}
+        self._total.write(key, {**said, "unwritable": PoisonError} if unwritable else said)
+
+
+def _encode(said: dict[str, object]) -> bytes:
+    return json.dumps(said).encode()
 
 
 class TallyStage:

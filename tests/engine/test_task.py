@@ -9,7 +9,7 @@ import pytest
 from loyalty_stream.engine.log import Batch, FencedError, LogError, Record
 from loyalty_stream.engine.memory_log import MemoryBroker, MemoryLog
 from loyalty_stream.engine.observer import Silent
-from loyalty_stream.engine.stage import Context
+from loyalty_stream.engine.stage import TOGETHER, Context
 from loyalty_stream.engine.task import TIME_KEY, Clock, PartitionTask, ProcessingFailedError, TaskOptions
 from tests.engine.tally import (
     CHANGELOG,
@@ -370,6 +370,18 @@ def test_a_poison_record_is_set_aside_and_the_others_of_its_batch_are_applied_ex
     assert json.loads(stored(broker)[b"a"] or b"") == [3, ["1", "2"], []]
     assert broker.offsets == {("tally", "left", 0): 3, ("tally", "right", 0): 1}
     assert seen.commits == [(4, 4, 2)]
+
+
+@pytest.mark.parametrize("others", [0, 3, 2 * TOGETHER])
+def test_a_record_whose_output_cannot_be_encoded_is_found_and_set_aside(others: int) -> None:
+    good = [("left", b"a", event(f"{number}", number, add=1)) for number in range(1, others + 1)]
+    bad = ("left", b"b", event("bad", 0, unwritable=True))
+    broker = broker_with(bad, *good)
+    seen = Commits()
+    run_to_end(task_on(broker, EVENTS, observer=seen), broker)
+    assert seen.errors == ["OutputFailedError", *["ProcessingFailedError"] * 3]
+    assert [value["id"] for value in values(broker, REFUSED)] == ["bad"]
+    assert [value["total"] for value in values(broker, TOTALS)] == list(range(1, others + 1))
 
 
 def test_two_poison_records_in_one_batch_are_both_set_aside() -> None:
