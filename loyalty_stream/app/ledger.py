@@ -37,7 +37,7 @@ from loyalty_stream.domain.facts import (
 from loyalty_stream.domain.notes import AskNote, DroppedNote
 from loyalty_stream.domain.rules import Campaign, Rules
 from loyalty_stream.engine.log import NO_HEADERS, Headers, Record
-from loyalty_stream.engine.stage import Context, Decoded, TimerFailedError
+from loyalty_stream.engine.stage import Context, Decoded, OutputFailedError, TimerFailedError
 from loyalty_stream.engine.table import Codec
 from loyalty_stream.engine.timers import NEVER, Timers
 from loyalty_stream.wire import allocations, point_events
@@ -221,6 +221,8 @@ class LedgerProcessor:
                 continue
             try:
                 self._settle(key, self.time)  # a hold's end can free points that fell due before it
+            except OutputFailedError:
+                raise  # perhaps of a record before it
             except Exception as error:
                 raise TimerFailedError(
                     f"what falls due for customer {key.decode()} at {due} ms: {error!r}"

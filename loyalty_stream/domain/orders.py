@@ -61,7 +61,7 @@ def latest_awarded(account: Account) -> Iterator[tuple[bytes, list[Counted]]]:
 
     Read as they are asked for, none is unpacked for it: later changes of those that are still to come are not seen.
     """
-    changed = account.unpacked
+    changed = dict(account.unpacked)
     in_buckets: dict[int, list[Order]] = {bucket: [] for bucket in account.orders}
     for order in changed.values():
         in_buckets.setdefault(order.paid_at // KEY_BUCKET_MS, []).append(order)

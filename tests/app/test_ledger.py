@@ -17,7 +17,13 @@ from loyalty_stream.domain.facts import Fact, Incoming
 from loyalty_stream.domain.rules import Availability, Period, Rules
 from loyalty_stream.engine.log import Headers
 from loyalty_stream.engine.memory_log import StoredRecord
-from loyalty_stream.engine.stage import Context, TimerFailedError, side_tables_in_memory
+from loyalty_stream.engine.stage import (
+    Context,
+    OutputFailedError,
+    Pen,
+    TimerFailedError,
+    side_tables_in_memory,
+)
 from loyalty_stream.engine.table import Table
 from loyalty_stream.engine.timers import NEVER
 from loyalty_stream.wire import point_events
@@ -363,6 +369,18 @@ def test_a_defect_in_what_falls_due_is_no_record_s_fault() -> None:
     partition.table.get(b"c-1").account.holds["h1"].taken = [("lost", 100)]
     with pytest.raises(TimerFailedError, match=r"customer c-1 .*no lot of grant lost"):
         partition.take(given.check_in("x1", "2026-01-15 11:00", subject="c-2"))
+
+
+def test_a_record_s_output_that_cannot_be_encoded_is_not_laid_to_what_falls_due_after_it() -> None:
+    """Or the task would not look for the record, and meet the same again for ever."""
+    partition = Partition(given.PLAIN)
+    partition.take(given.order_paid("o1", "2026-01-15 10:00"))
+    partition.take(given.hold_points("h1", "2026-01-15 10:01", 100))
+    pen = Pen([], lambda said: said.nothing, 2)
+    pen.write(b"c-2", "of a record before")
+    partition.processor._pen = pen
+    with pytest.raises(OutputFailedError):
+        partition.advance("2026-01-15 11:00")
 
 
 def test_counts_are_handed_over_with_the_commit_and_begin_anew() -> None:
