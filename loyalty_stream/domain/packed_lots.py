@@ -75,7 +75,7 @@ def _is_last(account: Account, grant_id: str, earned_at: int, expires_at: int) -
     return bool(last) and last_earned_at == earned_at and last < grant_id
 
 
-def take(account: Account, records: bytes) -> None:
+def keep(account: Account, records: bytes) -> None:
     """Have the account keep such records as its lots; LookupError or ValueError where they are none."""
     account.packed_lots = records
     reader = Reader(account, records)
@@ -168,7 +168,7 @@ def replace(account: Account, reader: Reader, grant_id: str, points: int, held: 
         begins -= _HEAD
     account.packed_lots = records[:begins] + records[ends:]
     if is_last:
-        take(account, account.packed_lots)
+        keep(account, account.packed_lots)
     elif reader.expires_at == account.first_expires_at:  # perhaps it was the first
         rest = Reader(account, account.packed_lots)
         if rest.next():

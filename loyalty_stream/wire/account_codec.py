@@ -206,7 +206,7 @@ def _account(stored: Any) -> Account:
     memory_records.unpack(account, stored.remembered)
     _take_registered_at(account, stored.registered_at)
     _take_first_order(account, stored.first_order)
-    packed_lots.take(account, stored.lots)
+    packed_lots.keep(account, stored.lots)
     for name, hold in stored.holds.items():
         account.holds[name] = _hold(account, hold)
     account.packed_days, account.packed_reviews = stored.days, stored.reviews
