@@ -182,11 +182,10 @@ class PartitionTask:
         self._processor = self.stage.processor(self._context)
         records = 0
         async for chunk in self._log.changelog():
-            self.table.restore_all(_without_time(chunk))
-            for key, value in reversed(chunk):
-                if key == TIME_KEY:
-                    self._processor.time = int(value or b"0")
-                    break
+            states = _without_time(chunk)
+            self.table.restore_all(states)
+            if len(states) < len(chunk):
+                self._processor.time = _last_time(chunk)
             records += len(chunk)
             self._observer.restoring(self.stage.name, self.partition, records)
         for topic, side in self.side_tables.items():
@@ -416,6 +415,11 @@ class PartitionTask:
             )
         self._observer.started_over(self.stage.name, self.partition, type(error).__name__)
         await self._log.close()
+
+
+def _last_time(chunk: Sequence[tuple[bytes, bytes | None]]) -> int:
+    """The partition's time as a chunk that tells it tells it last, in ms."""
+    return int(next(value for key, value in reversed(chunk) if key == TIME_KEY) or b"0")
 
 
 def _without_time(chunk: Sequence[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:

@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from loyalty_stream.engine.fetched import Fetched
-from loyalty_stream.engine.kafka_log import KafkaSettings
+from loyalty_stream.engine.kafka_log import KafkaSettings, read_as
 from loyalty_stream.engine.log import Batch, FencedError, Guarantee, LogError
 from loyalty_stream.engine.tasks import Tasks
 
@@ -43,7 +43,6 @@ class RawSchema(Schema):  # type: ignore[misc]
 
 
 def _fetched(_tp: TopicPartition, record: Any) -> Fetched:
-    """Instead of aiokafka's `ConsumerRecord`, whose making costs more than reading the record."""
     return Fetched(record)
 
 
@@ -85,10 +84,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         fetcher = consumer._fetcher  # noqa: SLF001 - Faust's own driver reads the fetcher likewise
         if consumer._closed or fetcher._closed:  # noqa: SLF001
             raise ConsumerStoppedError
-        for fetched in fetcher._records.values():  # noqa: SLF001
-            unpacked = getattr(fetched, "_partition_records", None)
-            if unpacked is not None:
-                unpacked._consumer_record = _fetched  # noqa: SLF001
+        read_as(fetcher, _fetched)
         with fetcher._subscriptions.fetch_context():  # noqa: SLF001
             records = await fetcher.fetched_records(
                 partitions, timeout=POLL_SECONDS, max_records=POLL_RECORDS
