@@ -174,11 +174,9 @@ def place_of_cause(account: Account, stem: str, at: int) -> int:
 def place_of_stem(account: Account, bucket: int, stem: str) -> int:
     """Which of the bucket's causes has this stem; -1: none that fits a byte, as the bucket has to."""
     causes = account.causes.get(bucket)
-    return -1 if causes is None or not 0 <= bucket <= MOST_BUCKET else _place_in(causes, account.prefix, stem)
-
-
-def _place_in(causes: bytes, prefix: str, stem: str) -> int:
-    key = identity.key_of_stem(prefix, stem)
+    if causes is None or not 0 <= bucket <= MOST_BUCKET:
+        return -1
+    key = identity.key_of_stem(account.prefix, stem)
     return place_of_key(causes, key) if key else -1
 
 
@@ -328,10 +326,10 @@ def _more(held: int, pending: int, available_at: int) -> bytes:
         if amount == 0:
             continue
         if 0 <= amount < 1 << 16:  # mostly
-            codes |= 1 << shift
-            parts = parts + amount.to_bytes(2, "big")
-            continue
-        code = 2 if 0 <= amount < 1 << 32 else 3
+            code, told = 1, amount.to_bytes(2, "big")
+        else:
+            code = 2 if 0 <= amount < 1 << 32 else 3
+            told = amount.to_bytes(MORE_WIDTHS[code], "big", signed=code == 3)
         codes |= code << shift
-        parts = parts + amount.to_bytes(MORE_WIDTHS[code], "big", signed=code == 3)
+        parts = parts + told
     return _BYTE[codes] + parts

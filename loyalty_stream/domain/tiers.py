@@ -166,8 +166,7 @@ def _until(rules: Rules, place: int, counted: list[_Counted], standing: int, now
     if standing >= tiers.levels[place].minimum:
         if tiers.window is None:
             return 0
-        counted.sort()  # as they were paid
-        for paid_at, amount in counted:
+        for paid_at, amount in sorted(counted):  # as they were paid
             standing -= amount
             if standing < tiers.levels[place].minimum:
                 lost_at = calendar.add(paid_at, tiers.window, rules.zone)
