@@ -5,12 +5,14 @@ committed, so that a task which starts over reads them again without asking the 
 """
 
 import asyncio
+from bisect import bisect_left
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import attrgetter
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
@@ -20,6 +22,8 @@ from loyalty_stream.engine.group import Group
 from loyalty_stream.engine.log import Batch, FencedError, Guarantee, LogError, Output
 
 T = TypeVar("T")
+
+_OFFSET: Final = attrgetter("offset")
 
 RESTORE_PAUSE_SECONDS = 0.002
 """Between two looks for more of a changelog. A look that waits would make records the slow way (`read_as`)."""
@@ -62,6 +66,15 @@ def _as_it_is(_tp: TopicPartition, record: Any) -> Any:
     return record
 
 
+def _forget(kept: deque[Batch], applied: int) -> None:
+    """Let go of the records before the offset `applied`, wherever in a batch that is: a batch can be long in use."""
+    while kept and kept[0].position <= applied:
+        kept.popleft()
+    if kept and kept[0].records and kept[0].records[0].offset < applied:
+        records = kept[0].records
+        kept[0] = kept[0]._replace(records=records[bisect_left(records, applied, key=_OFFSET) :])
+
+
 class KafkaLog:
     """One task's view of Kafka, made anew for every assignment; after an error `fence` is called again."""
 
@@ -83,7 +96,8 @@ class KafkaLog:
         self._wall_ms = wall_ms
         self._transactional_id = transactional_id
         self._producer: AIOKafkaProducer | None = None
-        self._kept: deque[Batch] = deque()
+        self._kept: dict[str, deque[Batch]] = {topic: deque() for topic in self._inputs}
+        """By topic what is delivered and not committed: to be read again where the task starts over."""
         self._unread: deque[Batch] = deque()
         self._arrived = asyncio.Event()
         self._woken = False
@@ -103,7 +117,7 @@ class KafkaLog:
         """Take over a fetched batch, unless it is committed: another stage that reads the topic may be behind."""
         if batch.position <= self._applied.get(batch.topic, 0) and batch.records:
             return
-        self._kept.append(batch)
+        self._kept[batch.topic].append(batch)
         self._unread.append(batch)
         self._delivered[batch.topic] = batch.position
         self._arrived.set()
@@ -136,7 +150,7 @@ class KafkaLog:
         self._applied = dict(committed)
         for topic in self._inputs:
             self._delivered.setdefault(topic, committed[topic])
-        self._unread = deque(self._kept)
+        self._unread = deque(batch for kept in self._kept.values() for batch in kept)
         if self._unread:
             self._arrived.set()
         return committed
@@ -231,8 +245,8 @@ class KafkaLog:
         else:
             await self._group.commit(self._offsets, self._partition)
         self._applied.update(self._offsets)
-        while self._kept and self._kept[0].position <= self._applied.get(self._kept[0].topic, 0):
-            self._kept.popleft()
+        for topic, applied in self._offsets.items():
+            _forget(self._kept[topic], applied)
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None
