@@ -156,16 +156,15 @@ def round_up(ms: int, round_to: RoundTo, zone: tzinfo) -> int:
     if round_to == "none":
         return ms
     day = local_day(ms, zone)
-    today = date.fromordinal(day + _EPOCH_ORDINAL)
     match round_to:
         case "day":
             first, following = day, day + 1
         case "month_end":
+            today = date.fromordinal(day + _EPOCH_ORDINAL)
             first = _day_number(today.replace(day=1))
             following = first + monthrange(today.year, today.month)[1]
         case "year_end":
-            first = _day_number(date(today.year, 1, 1))
-            following = _day_number(date(today.year + 1, 1, 1))
+            first, following = _year_around(day)
         case _:
             assert_never(round_to)
     if first_instant(first, zone) == ms:
@@ -173,6 +172,13 @@ def round_up(ms: int, round_to: RoundTo, zone: tzinfo) -> int:
     boundary = first_instant(following, zone)
     # Where the clock is set back over midnight the date begins twice, and we may be between its beginnings.
     return boundary if boundary >= ms else _from_local(_midnight(following), zone, fold=1)
+
+
+@lru_cache(maxsize=1 << 12)
+def _year_around(day: int) -> tuple[int, int]:
+    """The first day of its year and of the next one."""
+    year = date.fromordinal(day + _EPOCH_ORDINAL).year
+    return _day_number(date(year, 1, 1)), _day_number(date(year + 1, 1, 1))
 
 
 def first_of_year(ms: int, years: int, zone: tzinfo) -> int:

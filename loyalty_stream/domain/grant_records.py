@@ -42,6 +42,9 @@ _MOST_MS: Final = 1 << 48
 _MOST_OTHER: Final = 127
 _MOST_REVOKED: Final = (1 << 16) - 1
 _BYTE: Final = tuple([bytes((value,)) for value in range(256)])
+_COUNTS: Final[dict[str, Term]] = {}
+"""Of `_counts`, by campaign."""
+_MOST_COUNTS: Final = 1 << 10
 
 
 def pack(account: Account, order: Order, net: int) -> tuple[bytes, bytes] | None:
@@ -138,23 +141,35 @@ def pack_counts(account: Account, campaigns: list[Counted]) -> tuple[bytes, str]
         return None
     numbers, order_id = b"", ""
     for each in campaigns:
-        name, scope = _COUNTED + each.campaign_id, each.scope
-        term: Term = (0, name, _FIXED, 0, (), scope) if scope else (0, name, _FIXED, 0)
+        if each.gift or not each.accumulates:
+            return None
+        term, scope = _counts(each.campaign_id), each.scope
         if each.order_id:
             if order_id not in ("", each.order_id):
                 return None
             order_id = each.order_id
             awards = (each.minimum, each.awards, each.points, each.entries)
-            term = (0, name, _FIXED, 0, awards, scope) if scope else (0, name, _FIXED, 0, awards)
+            term = (0, term[1], _FIXED, 0, awards, scope) if scope else (0, term[1], _FIXED, 0, awards)
         elif each.minimum or each.awards or each.points or each.entries:
             return None
-        if each.gift or not each.accumulates:
-            return None
+        elif scope:
+            term = (0, term[1], _FIXED, 0, (), scope)
         number = term_records.file(account, term)
         if number < 0:
             return None
         numbers = numbers + _BYTE[number] if numbers else _BYTE[number]
     return numbers, order_id
+
+
+def _counts(campaign_id: str) -> Term:
+    """The term of a campaign that counts an order, all of it, and gave nothing; the same object again and again."""
+    term = _COUNTS.get(campaign_id)
+    if term is None:
+        if len(_COUNTS) >= _MOST_COUNTS:
+            _COUNTS.clear()
+        term = (0, _COUNTED + campaign_id, _FIXED, 0)
+        term = _COUNTS[campaign_id] = term_records.shared(term) or term
+    return term
 
 
 def unpack_counts(account: Account, numbers: bytes, order_id: str) -> list[Counted]:

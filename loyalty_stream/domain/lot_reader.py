@@ -49,8 +49,8 @@ class Reader:
     """
 
     __slots__ = (
-        "_account", "_bucket_begins", "_midnight", "_records", "_stems", "available_at", "begins", "bucket", "causes",
-        "earned_at", "ends", "expires_at", "held", "named", "number", "opens", "pending", "place", "points",
+        "_account", "_asked", "_bucket_begins", "_midnight", "_records", "_stems", "available_at", "begins", "bucket",
+        "causes", "earned_at", "ends", "expires_at", "held", "named", "number", "opens", "pending", "place", "points",
     )  # fmt: skip
 
     def __init__(self, account: Account, records: bytes) -> None:
@@ -65,6 +65,8 @@ class Reader:
         self.causes = b""
         """Those of the bucket."""
         self._stems = ""
+        self._asked = False
+        """Whether one of the group's grants was asked for; with the next, all stems of the bucket are made."""
         self.named: str | None = None
         """The id of a grant that is written out; of all others the next two tell it."""
         self.place = 0
@@ -86,6 +88,7 @@ class Reader:
             self.causes = self._account.causes.get(bucket, b"")
             self.opens = True
             self._stems = ""
+            self._asked = False
             at += 2
         if at >= end:
             return False
@@ -122,10 +125,16 @@ class Reader:
         """The id of the record's grant."""
         if self.named is not None:
             return self.named
-        if not self._stems:
-            self._stems = identity.text_of(self.causes)  # twelve characters an entry, eight for the key
-        start = self.place * 12
-        return f"{self._account.prefix}{self._stems[start : start + 8]}.{self.number}"
+        prefix = self._account.prefix
+        if self._stems:
+            start = self.place * 12
+            return f"{prefix}{self._stems[start : start + 8]}.{self.number}"
+        causes = self.causes
+        if self._asked:
+            self._stems = identity.text_of(causes)  # twelve characters an entry, eight for the key
+        self._asked = True  # mostly it is for one or for all of them
+        start = self.place * identity.ENTRY_BYTES
+        return f"{prefix}{identity.text_of(causes[start : start + identity.KEY_BYTES])}.{self.number}"
 
     def record(self) -> bytes:
         """The record itself."""

@@ -149,6 +149,8 @@ def find(account: Account, grant_id: str) -> Reader | None:
     reader = Reader(account, account.packed_lots)
     while reader.next():
         if grants.have(reader):
+            if reader.named is None:  # what is spent of it is packed soon, too
+                account.filed[grant_id[: identity.STEM]] = (reader.earned_at, reader.place)
             return reader
     return None
 

@@ -60,7 +60,7 @@ def unpack(packed: bytes) -> tuple[Term, ...]:
         at = 0
         while at < len(packed):
             term, at = _term_at(packed, at)
-            terms.append(_shared(term) or term)
+            terms.append(shared(term) or term)
         known = _KNOWN[packed] = tuple(terms)
     return known
 
@@ -75,12 +75,15 @@ def of(account: Account) -> tuple[Term, ...]:
 def file(account: Account, term: Term) -> int:
     """Which of the account's terms it is, filed where it is a new one; -1: it cannot be filed."""
     known = of(account)
-    shared = _shared(term)
-    if shared is not None:
-        term = shared
-        for number, filed in enumerate(known):
-            if filed is term:
-                return number
+    number = _number_of(known, term)
+    if number >= 0:  # a shared one: to look for an equal one takes longer
+        return number
+    same = shared(term)
+    if same is not None:
+        number = _number_of(known, same)
+        if number >= 0:
+            return number
+        term = same
     elif term in known:
         return known.index(term)
     if len(known) >= _MOST_TERMS or not fits(term):
@@ -90,12 +93,20 @@ def file(account: Account, term: Term) -> int:
     return len(known)
 
 
-def _shared(term: Term) -> Term | None:
+def _number_of(known: tuple[Term, ...], term: Term) -> int:
+    """Which of them is this very object; -1: none, though one may equal it."""
+    for number, filed in enumerate(known):
+        if filed is term:
+            return number
+    return -1
+
+
+def shared(term: Term) -> Term | None:
     """The shared one that equals it; None where there is none and no room."""
-    shared = _SHARED.get(term)
-    if shared is None and len(_SHARED) < _MOST_SHARED:
-        shared = _SHARED[term] = term
-    return shared
+    same = _SHARED.get(term)
+    if same is None and len(_SHARED) < _MOST_SHARED:
+        same = _SHARED[term] = term
+    return same
 
 
 def pack(term: Term) -> bytes:

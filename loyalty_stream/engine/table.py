@@ -89,6 +89,12 @@ class Table:
 
     def restore_all(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Take over records of the changelog, in order."""
+        for _, value in records:
+            if value is None:
+                break
+        else:  # mostly; then there is no need to put them in order first
+            self._committed.put(records)  # type: ignore[arg-type]  # none of the values is None
+            return
         put: dict[bytes, bytes] = {}
         for key, value in records:
             if value is None:
@@ -97,6 +103,13 @@ class Table:
             else:
                 put[key] = value
         self._committed.put(put.items())
+
+    def take_out(self, key: bytes) -> bytes | None:
+        """Remove a record of the changelog that holds no state, and return its value; None where there is none."""
+        value = self._committed.get(key)
+        if value is not None:
+            self._committed.delete(key)
+        return value
 
     def keys(self) -> Iterator[bytes]:
         """The keys that have a state, as the events processed so far have left it; in no order."""

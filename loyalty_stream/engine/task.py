@@ -182,19 +182,17 @@ class PartitionTask:
         self._processor = self.stage.processor(self._context)
         records = 0
         async for chunk in self._log.changelog():
-            states = _without_time(chunk)
-            self.table.restore_all(states)
-            if len(states) < len(chunk):
-                self._processor.time = _last_time(chunk)
+            self.table.restore_all(chunk)
             records += len(chunk)
             self._observer.restoring(self.stage.name, self.partition, records)
+        if (time := self.table.take_out(TIME_KEY)) is not None:
+            self._processor.time = int(time)
         for topic, side in self.side_tables.items():
             async for chunk in self._log.changelog(topic):
-                side.restore_all(
-                    _without_time(chunk)
-                )  # it may have been the first of a stage that is no more
+                side.restore_all(chunk)
                 records += len(chunk)
                 self._observer.restoring(self.stage.name, self.partition, records)
+            side.take_out(TIME_KEY)  # it may have been the first of a stage that is no more
         self._processor.restored()
         self._busy = True
         self._heard = 0
@@ -415,12 +413,3 @@ class PartitionTask:
             )
         self._observer.started_over(self.stage.name, self.partition, type(error).__name__)
         await self._log.close()
-
-
-def _last_time(chunk: Sequence[tuple[bytes, bytes | None]]) -> int:
-    """The partition's time as a chunk that tells it tells it last, in ms."""
-    return int(next(value for key, value in reversed(chunk) if key == TIME_KEY) or b"0")
-
-
-def _without_time(chunk: Sequence[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
-    return [record for record in chunk if record[0] != TIME_KEY]
