@@ -126,6 +126,7 @@ def build(
         await broadcast.stop()
         for each in own_offsets.values():
             await each.stop()
+        await members.stop()
 
     return Worker(app, tasks, metrics, guaranteed)
 

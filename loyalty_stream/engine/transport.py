@@ -17,6 +17,7 @@ from faust import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from loyalty_stream.engine.end_offsets import EndOffsets
 from loyalty_stream.engine.fetched import Fetched
 from loyalty_stream.engine.kafka_log import KafkaSettings, read_as
 from loyalty_stream.engine.log import Batch, FencedError, Guarantee, LogError
@@ -256,6 +257,7 @@ class FaustGroup:
         self._app = app
         self._timeout = settings.timeout
         self._exactly_once = settings.guarantee is Guarantee.EXACTLY_ONCE
+        self._ends = EndOffsets(settings)
 
     @property
     def id(self) -> str:
@@ -280,7 +282,7 @@ class FaustGroup:
     async def end_offsets(self, topics: Sequence[str], partition: int) -> Mapping[str, int]:
         tps = _tps(topics, partition)
         if self._exactly_once:
-            return _by_topic(await self._call(self._consumer.end_offsets, tps))
+            return _by_topic(await self._ask(self._ends.of(tps), "the ends of the inputs"))
         # The embedded broker answers this question wrongly; what its fetches say is right. Until they have said it
         # a task must wait: it would take a topic for read to its end and run ahead of it.
         return await self._ask(self._fetched_ends(tps), "the first fetches")
@@ -288,6 +290,10 @@ class FaustGroup:
     async def commit(self, offsets: Mapping[str, int], partition: int) -> None:
         positions = {TopicPartition(t, partition): OffsetAndMetadata(o, "") for t, o in offsets.items()}
         await self._call(self._consumer.commit, positions)
+
+    async def stop(self) -> None:
+        """Close what is connected beside the Faust app's own consumer."""
+        await self._ends.stop()
 
     async def _fetched_ends(self, tps: Iterable[TopicPartition]) -> Mapping[str, int]:
         ends: dict[str, int] = {}
