@@ -17,10 +17,10 @@ from faust import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from loyalty_stream.engine.end_offsets import EndOffsets
 from loyalty_stream.engine.fetched import Fetched
 from loyalty_stream.engine.kafka_log import KafkaSettings, read_as
 from loyalty_stream.engine.log import Batch, FencedError, Guarantee, LogError
+from loyalty_stream.engine.offset_lookup import OffsetLookup
 from loyalty_stream.engine.tasks import Tasks
 
 T = TypeVar("T")
@@ -257,7 +257,7 @@ class FaustGroup:
         self._app = app
         self._timeout = settings.timeout
         self._exactly_once = settings.guarantee is Guarantee.EXACTLY_ONCE
-        self._ends = EndOffsets(settings)
+        self._lookup = OffsetLookup(settings)
 
     @property
     def id(self) -> str:
@@ -277,12 +277,13 @@ class FaustGroup:
         return found
 
     async def beginnings(self, topics: Sequence[str], partition: int) -> Mapping[str, int]:
-        return _by_topic(await self._call(self._consumer.beginning_offsets, _tps(topics, partition)))
+        asking = self._lookup.beginnings(_tps(topics, partition))
+        return _by_topic(await self._ask(asking, "the beginnings of the inputs"))
 
     async def end_offsets(self, topics: Sequence[str], partition: int) -> Mapping[str, int]:
         tps = _tps(topics, partition)
         if self._exactly_once:
-            return _by_topic(await self._ask(self._ends.of(tps), "the ends of the inputs"))
+            return _by_topic(await self._ask(self._lookup.ends(tps), "the ends of the inputs"))
         # The embedded broker answers this question wrongly; what its fetches say is right. Until they have said it
         # a task must wait: it would take a topic for read to its end and run ahead of it.
         return await self._ask(self._fetched_ends(tps), "the first fetches")
@@ -293,7 +294,7 @@ class FaustGroup:
 
     async def stop(self) -> None:
         """Close what is connected beside the Faust app's own consumer."""
-        await self._ends.stop()
+        await self._lookup.stop()
 
     async def _fetched_ends(self, tps: Iterable[TopicPartition]) -> Mapping[str, int]:
         ends: dict[str, int] = {}

@@ -106,6 +106,7 @@ class Deployment:
         gate: Path | None = None,
         ears: Path | None = None,
         hold_a_fetch: bool = False,
+        fetch_wait_ms: int | None = None,
         programme: Path = HERE / "programme.toml",
         clock: str = "events",
         batch_records: int = 2_000,
@@ -133,6 +134,7 @@ class Deployment:
             ],
             "gate": None if gate is None else str(gate),
             "hold_a_fetch": hold_a_fetch,
+            "fetch_wait_ms": fetch_wait_ms,
             "ears": None if ears is None else str(ears),
         }
         log = self.directory / f"{name}-{len(self.workers)}.log"

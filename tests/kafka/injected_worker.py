@@ -1,8 +1,8 @@
 """The worker as a program, with faults at chosen steps of chosen transactions: run as a subprocess by the tests.
 
 argv[1] is JSON: `settings`, and optionally `faults` (transaction, step, signal), `gate` (a file without which
-no restore begins; what is delivered before is logged), `ears` (a file without which it sends no heartbeats)
-and `hold_a_fetch` (one comes back after a rebalance).
+no restore begins; what is delivered before is logged), `ears` (a file without which it sends no heartbeats),
+`hold_a_fetch` (one comes back after a rebalance) and `fetch_wait_ms` (so long a fetch waits for records).
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from loyalty_stream.app.settings import Settings
 from loyalty_stream.app.worker import run
+from loyalty_stream.engine import transport
 from loyalty_stream.engine.kafka_log import KafkaLog
 from loyalty_stream.engine.task import Clock
 from loyalty_stream.engine.tasks import Tasks
@@ -178,6 +179,8 @@ def main() -> None:
         be_deaf(Path(given["ears"]))
     if given.get("hold_a_fetch"):
         hold_a_fetch()
+    if given.get("fetch_wait_ms"):
+        transport.FETCH_WAIT_MS = given["fetch_wait_ms"]
     sys.exit(run(settings, compile_rules(load_programme(Path(settings.programme))), logging_config=LOGGING))
 
 

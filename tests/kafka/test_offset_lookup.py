@@ -1,16 +1,27 @@
-"""Where the inputs end is asked on a connection of its own: the group's consumer is not even there."""
+"""Where the inputs begin and end is asked on a connection of its own: the group's consumer is not even there."""
 
 import asyncio
+from time import monotonic
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from deployment import Deployment
+from deployment import PARTITIONS, Deployment
 
 from loyalty_stream.engine.kafka_log import KafkaSettings
 from loyalty_stream.engine.log import Guarantee
 from loyalty_stream.engine.transport import FaustGroup
 
 pytestmark = pytest.mark.kafka
+
+FETCH_WAIT_S = 40
+
+
+def test_a_worker_is_ready_while_its_fetch_still_waits_for_records(deployment: Deployment) -> None:
+    """Each of its tasks asks for the ends; on the connection of the fetch one after the other would wait for it."""
+    started = monotonic()
+    worker = deployment.worker("only", fetch_wait_ms=FETCH_WAIT_S * 1000)
+    worker.wait_until(lambda: len(worker.ready_partitions()) >= PARTITIONS, "every task is at work")
+    assert monotonic() - started < FETCH_WAIT_S / 2
 
 
 def test_what_is_not_committed_lies_behind_the_end(deployment: Deployment) -> None:
@@ -22,6 +33,7 @@ def test_what_is_not_committed_lies_behind_the_end(deployment: Deployment) -> No
         await producer.start()
         try:
             nothing = {orders: 0, reviews: 0}
+            assert await group.beginnings([orders, reviews], 1) == nothing
             assert await group.end_offsets([orders, reviews], 1) == nothing
             async with producer.transaction():
                 await producer.send_and_wait(orders, b"1", partition=1)
