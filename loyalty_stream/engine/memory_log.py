@@ -124,7 +124,7 @@ class MemoryLog:
 
     async def append(self, topic: str, partition: int, outputs: Sequence[Output]) -> None:
         self._check("append")
-        # Copied: the task empties its lists once it believes the transaction committed.
+        # Copied: the task empties its lists.
         write = (topic, partition, list(outputs))
         if self._broker.transactions:
             self._open().writes.append(write)

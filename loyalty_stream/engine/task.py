@@ -358,8 +358,11 @@ class PartitionTask:
         log = self._log
         await log.begin()
         outputs = self._context.written()
+        events = 0
         for topic, partition, written in outputs:
             await log.append(topic, partition, written)
+            events += len(written)
+            written.clear()  # the log has them, and they are much of the memory of a long transaction
         changes = self.table.changes()
         time = self._processor.time
         changelog: list[Output] = [(key, value, NO_HEADERS) for key, value in changes]
@@ -376,8 +379,7 @@ class PartitionTask:
         self._stored_time = time
         self._processor.committed()
         self._observer.committed(
-            self.stage.name, self.partition, records, sum(len(written) for _, _, written in outputs),
-            len(changes), monotonic() - started,
+            self.stage.name, self.partition, records, events, len(changes), monotonic() - started
         )  # fmt: skip
         self._context.clear()
 
