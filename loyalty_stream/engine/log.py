@@ -97,7 +97,7 @@ class TaskLog(Protocol):
     async def begin(self) -> None: ...
 
     async def append(self, topic: str, partition: int, outputs: Sequence[Output]) -> None:
-        """Write to a partition inside the transaction, in order. What it needs of them it copies: the list is emptied."""
+        """Write to a partition inside the transaction, in order. It copies them: the list is emptied after it."""
         ...
 
     async def add_offsets(self, offsets: Mapping[str, int]) -> None:
