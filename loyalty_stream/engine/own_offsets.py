@@ -6,16 +6,16 @@ that has no members: whoever has the partition, in whichever group, goes on from
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from loyalty_stream.engine.group import Group
 from loyalty_stream.engine.kafka_log import KafkaSettings
 from loyalty_stream.engine.log import LogError
+from loyalty_stream.engine.own_connection import OwnConnection
 
 T = TypeVar("T")
 
@@ -27,8 +27,7 @@ class OwnOffsets:
         self._members = members
         self._id = group_id
         self._settings = settings
-        self._client: AIOKafkaConsumer | None = None
-        self._starting = asyncio.Lock()
+        self._connection = OwnConnection(settings, group_id=group_id)
 
     @property
     def id(self) -> str:
@@ -38,7 +37,7 @@ class OwnOffsets:
         await self._members.confirm_membership()
 
     async def committed(self, topics: Sequence[str], partition: int) -> Mapping[str, int]:
-        client = await self._started()
+        client = await self._bounded(self._connection.client(), "connecting")
         found = {}
         for topic in topics:
             asking = client.committed(TopicPartition(topic, partition))
@@ -55,7 +54,7 @@ class OwnOffsets:
 
     async def commit(self, offsets: Mapping[str, int], partition: int) -> None:
         """Commit outside of transactions. The client has to be given a partition to commit for; it fetches none."""
-        client = await self._started()
+        client = await self._bounded(self._connection.client(), "connecting")
         positions = {TopicPartition(topic, partition): offset for topic, offset in offsets.items()}
         if new := set(positions) - client.assignment():
             client.assign([*client.assignment(), *new])
@@ -65,23 +64,7 @@ class OwnOffsets:
 
     async def stop(self) -> None:
         """Close the connection; the offsets stay."""
-        client, self._client = self._client, None
-        if client is not None:
-            with suppress(Exception):
-                await asyncio.wait_for(client.stop(), self._settings.timeout)
-
-    async def _started(self) -> AIOKafkaConsumer:
-        async with self._starting:
-            if self._client is None:
-                client = AIOKafkaConsumer(
-                    bootstrap_servers=self._settings.bootstrap_servers,
-                    group_id=self._id,
-                    enable_auto_commit=False,
-                    **self._settings.connection,
-                )
-                await self._bounded(client.start(), "connecting")
-                self._client = client
-            return self._client
+        await self._connection.stop()
 
     async def _bounded(self, awaitable: Awaitable[T], what: str) -> T:
         try:
