@@ -25,6 +25,7 @@ from loyalty_stream.domain import (
     campaign_starts,
     decide,
     expiry,
+    orders,
 )
 from loyalty_stream.domain.account import Account, imbalance
 from loyalty_stream.domain.announcements import Announcement, DrawSeedRevealed
@@ -333,6 +334,9 @@ class LedgerProcessor:
             if entry.scheduled is None or due < entry.scheduled:
                 self._timers.schedule(key, due)
                 entry.scheduled = due
+        if account.unpacked:
+            # At the commit its parts would come from memory once more, and until then take five times the room.
+            orders.pack(account)
         self._table.touch(key, entry)
 
     def _tell(self, key: bytes, event: PointEvent) -> None:

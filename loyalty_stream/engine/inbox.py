@@ -8,14 +8,14 @@ what is decoded is still in the processor's caches when it is applied.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from loyalty_stream.engine.log import Batch, Record
 from loyalty_stream.engine.stage import Processor
 
-DECODED_AHEAD: Final = 64
+DECODED_AHEAD: Final = 16
 """So many records of a topic are decoded at a time."""
 
 ENDLESS: Final = 1 << 61
@@ -84,7 +84,7 @@ class Inbox:
         queue.position = max(queue.position, batch.position)
         queue.end = max(queue.end, batch.end)
 
-    def take(self, limit: int, *, patient: bool = True) -> Sequence[Item]:
+    def take(self, limit: int, *, patient: bool = True) -> list[Item]:
         """Up to `limit` items, in order.
 
         While a topic's next records are not at hand, what could come after them waits; with `patient` False

@@ -216,7 +216,7 @@ class KafkaLog:
         producer = self._open()
         timestamp = self._wall_ms()
         batches = self._written.setdefault(TopicPartition(topic, partition), [])
-        done = 0
+        done = fill(batches[-1], outputs, 0, timestamp) if batches else 0
         while done < len(outputs):
             batch = producer.create_batch()
             first, done = done, fill(batch, outputs, done, timestamp)
@@ -224,8 +224,6 @@ class KafkaLog:
                 size = len(outputs[done][1] or b"")
                 raise LogError(f"a record of {size} bytes for {topic} fits in no batch")
             batches.append(batch)
-        if self.guarantee is not Guarantee.EXACTLY_ONCE:
-            await self._write()
 
     async def add_offsets(self, offsets: Mapping[str, int]) -> None:
         self._offsets = dict(offsets)
@@ -243,6 +241,7 @@ class KafkaLog:
             await self._write()
             await self._bounded(producer.commit_transaction(), "committing")
         else:
+            await self._write_in_order()
             await self._group.commit(self._offsets, self._partition)
         self._applied.update(self._offsets)
         for topic, applied in self._offsets.items():
@@ -293,6 +292,12 @@ class KafkaLog:
         if written:
             sending = [self._write_to(tp, batches) for tp, batches in written.items()]
             await self._bounded(asyncio.gather(*sending), "writing")
+
+    async def _write_in_order(self) -> None:
+        """Send what was appended, one partition after the other as they were first appended to."""
+        written, self._written = self._written, {}
+        for tp, batches in written.items():
+            await self._bounded(self._write_to(tp, batches), "writing")
 
     async def _write_to(self, tp: TopicPartition, batches: Sequence[Any]) -> None:
         producer = self._open()

@@ -57,8 +57,9 @@ class Table:
 
     def touch(self, key: bytes, state: Any) -> None:
         """The state of `key` is new or has changed: it is stored with this transaction."""
-        self._young[key] = state
-        self._dirty[key] = state
+        if self._dirty.get(key) is not state:  # else it is in both
+            self._young[key] = state
+            self._dirty[key] = state
 
     def delete(self, key: bytes) -> None:
         """There is no state of `key` any more; its changelog record is a tombstone."""

@@ -270,7 +270,7 @@ class PartitionTask:
                 self._busy = True
         return True
 
-    async def _await_others(self) -> tuple[Sequence[Item], bool]:
+    async def _await_others(self) -> tuple[list[Item], bool]:
         """Something is at hand, but another topic may hold earlier events that have not arrived: wait for it.
 
         What can be taken then, and whether the wait was worth it: if not, nothing waits for now.
@@ -280,27 +280,35 @@ class PartitionTask:
             await self._read(self._options.tick)
             if items := self._inbox.take(self._slice):
                 return items, True
-        return () if self._stopping else self._inbox.take(self._slice, patient=False), False
+        return [] if self._stopping else self._inbox.take(self._slice, patient=False), False
 
-    async def _transact(self, items: Sequence[Item], *, patient: bool = True) -> None:
+    async def _transact(self, items: list[Item], *, patient: bool = True) -> None:
         """Apply these items and what is at hand after them, slice by slice, and commit."""
         started = monotonic()
         left = self._options.batch_records
         in_a_row = self._refused_in_a_row
+        events = 0
+        await self._log.begin()
         while items:
             left -= len(items)
             in_a_row = self._process(items, in_a_row)
+            events += await self._append_written()
             items = self._inbox.take(min(left, self._slice), patient=patient)
             if items:
                 await asyncio.sleep(0)
         self._busy = self._processor.proceed()
-        await self._commit(self._options.batch_records - left, started)
+        await self._commit(self._options.batch_records - left, events, started)
         self._refused_in_a_row = in_a_row
 
-    def _process(self, items: Sequence[Item], in_a_row: int) -> int:
-        """Apply the items; `in_a_row`: how many records right before are set aside, and before what comes next."""
+    def _process(self, items: list[Item], in_a_row: int) -> int:
+        """Apply the items; `in_a_row`: how many records right before are set aside, and before what comes next.
+
+        Each is let go of once it is applied: its memory, which is in the processor's caches, is the next one's.
+        """
         process, poison = self._processor.process, self._poison
-        for _, topic, record, event in items:
+        items.reverse()
+        while items:
+            _, topic, record, event = items.pop()
             if poison and (topic, record.offset) in poison:
                 self._processor.refuse(topic, record, poison[topic, record.offset])
                 in_a_row += 1
@@ -319,7 +327,7 @@ class PartitionTask:
         started = monotonic()
         self._busy = self._processor.proceed()
         if self._has_changes():
-            await self._commit(0, started)
+            await self._commit_alone(started)
 
     async def _catch_up(self) -> None:
         """Call what waits until all that there was when it began to wait is processed."""
@@ -332,7 +340,7 @@ class PartitionTask:
                 then()
             self._busy = True
             if self._has_changes():
-                await self._commit(0, started)
+                await self._commit_alone(started)
 
     async def _tick(self) -> None:
         """Everything at hand is applied. If that is all there is, the wall clock may move the partition's time."""
@@ -343,26 +351,38 @@ class PartitionTask:
             return
         self._processor.advance(wall)
         if self._has_changes() or wall - self._stored_time >= IDLE_TIME_MS:
-            await self._commit(0, monotonic())
+            await self._commit_alone(monotonic())
 
     def _has_changes(self) -> bool:
         tables = (self.table, *self.side_tables.values())
         return bool(self._context.written()) or any(table.has_changes for table in tables)
 
-    async def _commit(self, records: int, started: float) -> None:
-        """Outputs, changelog and offsets in one transaction, in this order.
+    async def _append_written(self) -> int:
+        """Give what was written to the log, which copies it; how many records.
+
+        After every slice: so near to their making they are in the processor's caches, and their memory is free for
+        the next ones.
+        """
+        events = 0
+        for topic, partition, written in self._context.written():
+            await self._log.append(topic, partition, written)
+            events += len(written)
+            written.clear()
+        return events
+
+    async def _commit_alone(self, started: float) -> None:
+        """Commit what no record asked for."""
+        await self._log.begin()
+        await self._commit(0, 0, started)
+
+    async def _commit(self, records: int, events: int, started: float) -> None:
+        """The last outputs, changelog and offsets into the transaction that is open, in this order; and its end.
 
         The order matters where there are no transactions: a crash then leaves outputs that are repeated, never
-        a table or an offset ahead of its outputs.
+        a table or an offset ahead of its outputs. `records`, `events`: how many were applied and written before.
         """
         log = self._log
-        await log.begin()
-        outputs = self._context.written()
-        events = 0
-        for topic, partition, written in outputs:
-            await log.append(topic, partition, written)
-            events += len(written)
-            written.clear()  # the log has them, and they are much of the memory of a long transaction
+        events += await self._append_written()
         changes = self.table.changes()
         time = self._processor.time
         changelog: list[Output] = [(key, value, NO_HEADERS) for key, value in changes]

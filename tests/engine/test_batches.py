@@ -53,6 +53,22 @@ def test_a_batch_is_the_one_that_aiokafka_makes_record_by_record():
     assert ours.record_count() == theirs.record_count()
 
 
+def test_a_batch_that_is_filled_bit_by_bit_is_the_one_that_is_filled_at_once():
+    made, bit_by_bit, at_once = outputs(12), new_batch(), new_batch()
+    for some in (made[:1], made[1:1], made[1:8], made[8:]):
+        assert fill(bit_by_bit, some, 0, NOW) == len(some)
+    assert fill(at_once, made, 0, NOW) == len(made)
+    assert bytes(bit_by_bit._build()) == bytes(at_once._build())
+    assert bit_by_bit.record_count() == len(made)
+
+
+def test_a_full_batch_takes_no_more():
+    made, batch = outputs(100), new_batch()
+    after = fill(batch, made, 0, NOW)
+    assert fill(batch, made, after, NOW) == after < 100
+    assert batch.record_count() == after
+
+
 def test_no_outputs_leave_the_batch_empty():
     batch = new_batch()
     assert fill(batch, outputs(3), 3, NOW) == 3
