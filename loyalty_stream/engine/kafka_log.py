@@ -241,7 +241,7 @@ class KafkaLog:
             await self._write()
             await self._bounded(producer.commit_transaction(), "committing")
         else:
-            await self._write_in_order()
+            await self._write()
             await self._group.commit(self._offsets, self._partition)
         self._applied.update(self._offsets)
         for topic, applied in self._offsets.items():
@@ -287,17 +287,17 @@ class KafkaLog:
         return self._producer
 
     async def _write(self) -> None:
-        """Send what was appended, all partitions at the same time, and wait until the brokers have it."""
+        """Send what was appended and wait until the brokers have it.
+
+        All partitions at the same time; without transactions one after the other, as they were first appended to.
+        """
         written, self._written = self._written, {}
-        if written:
+        if self.guarantee is Guarantee.EXACTLY_ONCE:
             sending = [self._write_to(tp, batches) for tp, batches in written.items()]
             await self._bounded(asyncio.gather(*sending), "writing")
-
-    async def _write_in_order(self) -> None:
-        """Send what was appended, one partition after the other as they were first appended to."""
-        written, self._written = self._written, {}
-        for tp, batches in written.items():
-            await self._bounded(self._write_to(tp, batches), "writing")
+        else:
+            for tp, batches in written.items():
+                await self._bounded(self._write_to(tp, batches), "writing")
 
     async def _write_to(self, tp: TopicPartition, batches: Sequence[Any]) -> None:
         producer = self._open()

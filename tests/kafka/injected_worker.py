@@ -27,7 +27,8 @@ from loyalty_stream.programme.load import load_programme
 
 STEPS = ("begun", "appended", "offsets added", "writing", "sent", "committing", "committed")
 """Where a fault may strike, in the order of a transaction. Up to `offsets added` the broker knows of nothing;
-`writing`: it has the offsets and some of the records; `committing`: the commit is on its way."""
+`writing`: it has the offsets and some of the records; `committing`: the commit is on its way. Without transactions
+it is written partition by partition: `sent` is after the first, and there are no offsets before."""
 
 LOGGING = {
     "version": 1,
@@ -75,7 +76,7 @@ def _stage_of(log: KafkaLog) -> str:
 def inject(faults: Faults) -> None:
     """Wrap the log's steps. Their names are the engine's own: one that is renamed fails here, loudly."""
     begin, append, add_offsets = KafkaLog.begin, KafkaLog.append, KafkaLog.add_offsets
-    write, bounded, commit = KafkaLog._write, KafkaLog._bounded, KafkaLog.commit
+    bounded, commit = KafkaLog._bounded, KafkaLog.commit
 
     async def begin_and_reach(self):
         await begin(self)
@@ -90,10 +91,6 @@ def inject(faults: Faults) -> None:
         await add_offsets(self, offsets)
         faults.reach("offsets added", self)
 
-    async def write_and_reach(self):
-        await write(self)
-        faults.reach("sent", self)
-
     async def bounded_and_reach(self, awaitable, what):
         if what == "writing" and faults.due("writing", self):
             awaitable = asyncio.ensure_future(awaitable)
@@ -104,7 +101,10 @@ def inject(faults: Faults) -> None:
             for _ in range(3):  # turns of the loop: the request may have left, its answer is not here
                 await asyncio.sleep(0)
             faults.reach("committing", self)
-        return await bounded(self, awaitable, what)
+        found = await bounded(self, awaitable, what)
+        if what == "writing":
+            faults.reach("sent", self)
+        return found
 
     async def commit_and_reach(self):
         await commit(self)
@@ -113,7 +113,6 @@ def inject(faults: Faults) -> None:
     KafkaLog.begin = begin_and_reach
     KafkaLog.append = append_and_reach
     KafkaLog.add_offsets = add_offsets_and_reach
-    KafkaLog._write = write_and_reach
     KafkaLog._bounded = bounded_and_reach
     KafkaLog.commit = commit_and_reach
 
