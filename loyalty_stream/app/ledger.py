@@ -335,7 +335,7 @@ class LedgerProcessor:
                 self._timers.schedule(key, due)
                 entry.scheduled = due
         if account.unpacked:
-            # At the commit its parts would come from memory once more, and until then take five times the room.
+            # At the commit, thousands of accounts later, its parts would have to come from memory once more.
             orders.pack(account)
         self._table.touch(key, entry)
 

@@ -170,6 +170,18 @@ def test_an_account_is_stored_once_however_many_events_it_had() -> None:
     assert EntryCodec().decode(changes[b"c-1"]).account.available == 300
 
 
+def test_orders_are_packed_with_the_event_that_added_or_changed_them() -> None:
+    partition = Partition()
+    partition.take(given.order_paid("o1", "2026-01-15 10:00", 10000))
+    account = partition.table.get(b"c-1").account
+    paid = dict(account.orders)
+    assert paid
+    assert not account.unpacked
+    partition.take(given.refund("r1", "2026-01-16 10:00", "o1", 4000))
+    assert account.orders != paid
+    assert not account.unpacked
+
+
 def test_a_repeat_changes_and_writes_nothing() -> None:
     partition = Partition(given.PLAIN)
     order = given.order_paid("o1", "2026-01-15 10:00", 10000)

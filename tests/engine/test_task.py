@@ -1,5 +1,6 @@
 import asyncio
 import json
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -475,3 +476,56 @@ def test_without_transactions_outputs_may_repeat_but_only_as_they_were(where: st
     assert list(told.values()) == [record.value for record in expected.logs[TOTALS, 0]]
     assert stored(broker) == stored(expected)
     assert broker.offsets == expected.offsets
+
+
+class Event(dict[str, Any]):
+    """Unlike a plain dictionary, one can see whether it is still there."""
+
+
+class Watched(TallyProcessor):
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.applied: list[weakref.ref[Event]] = []
+        self.still_there: list[int] = []
+
+    def decode(self, topic: str, record: Record) -> tuple[int, Event]:
+        at, event = super().decode(topic, record)
+        return at, Event(event)
+
+    def process(self, topic: str, record: Record, event: Event) -> None:
+        self.still_there.append(sum(each() is not None for each in self.applied))
+        self.applied.append(weakref.ref(event))
+        super().process(topic, record, event)
+
+
+class WatchedStage(TallyStage):
+    def processor(self, context: Context) -> TallyProcessor:
+        self.processors.append(Watched(context))
+        return self.processors[-1]
+
+
+def test_an_event_is_let_go_of_before_the_next_one_is_applied() -> None:
+    broker = broker_with(*[("left", b"a", event(f"{n}", n, add=1)) for n in range(10)])
+    stage = WatchedStage()
+    log = MemoryLog(broker, stage.name, 0, stage.inputs, stage.changelog)
+    asyncio.run(work(PartitionTask(stage, 0, log, EVENTS, Silent()), broker))
+    processor = stage.processors[-1]
+    assert isinstance(processor, Watched)
+    assert processor.still_there == [0] * 10
+
+
+def test_outputs_are_given_to_the_log_slice_by_slice_in_one_transaction() -> None:
+    broker = broker_with(*[("left", b"a", event(f"{n}", n, add=1)) for n in range(5)])
+    steps: list[str] = []
+
+    async def scenario() -> None:
+        task = task_on(broker, replace(EVENTS, slice_records=2))
+        await task.open()
+        broker.on_step = steps.append
+        await task.step()
+
+    asyncio.run(scenario())
+    assert [step for step in steps if step in {"begin", "append", "add_offsets", "commit"}] == [
+        "begin", *["append"] * 3, "append", "add_offsets", "commit",
+    ]  # fmt: skip
+    assert ids(broker) == ["0", "1", "2", "3", "4"]
