@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from deployment import Deployment
 from story import SHANGHAI, Fact, cloud_event
+from worker_process import wait_until
 
 from loyalty_stream.app.simulate import Simulation
 from loyalty_stream.programme import compile_rules, load_programme
@@ -87,12 +88,21 @@ def test_a_budget_is_given_out_to_the_last_point_and_never_passed(deployment: De
     limited = {**WEEK, "award": {"points": 300}, "budget_points": budget}
     limited["effective_at"] = (STARTS_AT + timedelta(days=1)).isoformat()
     announced = cloud_event("campaigns", "campaign-published", "tea-week", "announced", STARTS_AT, limited)
+    facts = shopping(chance)
+    third_of_them = len(facts) // 3
     deployment.send([announced])
-    deployment.send(shopping(chance))
+    deployment.send(facts[:third_of_them])
 
-    faults = [("SIGKILL", chance.randrange(4, 12), "sent")]
+    faults = [("SIGKILL", chance.randrange(2, 8), "sent")]
     first = deployment.worker("first", programme=programme, faults=faults, batch_records=100)
     second = deployment.worker("second", programme=programme, batch_records=100)
+    # Most comes when both are at work: else the second could be done with it before the first has begun. Unless the
+    # fault has struck by then.
+    wait_until(
+        lambda: not first.alive or (first.ready_partitions() and second.ready_partitions()),
+        "both workers at work",
+    )
+    deployment.send(facts[third_of_them:])
     first.wait_killed()
     third = deployment.worker("third", programme=programme, batch_records=100)
     deployment.wait_done(third)
