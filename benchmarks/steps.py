@@ -1,6 +1,7 @@
 """Where the microseconds of an event go: the code of the ledger's steps, run in this process over batches.
 
-Each step is timed as a loop over a batch of 2,000 records, as large as the worker's, and never call by call.
+It is one partition's share of the workload. Each step is timed as a loop over a batch, as large as the worker's in a
+backlog, and never call by call.
 What the worker needs besides (fetching, Faust, the transaction's round trips) is the rest of its processor time.
 """
 
@@ -17,25 +18,28 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from benchmarks import report
-from benchmarks.cluster import BATCH_BYTES, cluster, place
+from benchmarks.cluster import BATCH_BYTES, PARTITIONS, cluster, place
 from benchmarks.drain import drain
 from benchmarks.workload import Input, inputs, rules
 from loyalty_stream.app.ledger import LedgerStage
 from loyalty_stream.app.ledger_counts import CountSink
 from loyalty_stream.app.settings import Settings
-from loyalty_stream.domain import decide, identity
+from loyalty_stream.domain import decide, identity, orders
 from loyalty_stream.domain.account import Account
 from loyalty_stream.domain.events import SOURCE, Cause, PointEvent
 from loyalty_stream.domain.evolve import evolve
 from loyalty_stream.domain.facts import Incoming
 from loyalty_stream.domain.rules import Rules
+from loyalty_stream.engine import process_memory
 from loyalty_stream.engine.log import NO_HEADERS, Output, Record
 from loyalty_stream.engine.stage import Context, side_tables_in_memory
 from loyalty_stream.engine.table import Table
+from loyalty_stream.engine.task import TaskOptions
 from loyalty_stream.wire import decode as wire
 from loyalty_stream.wire import point_events
+from loyalty_stream.wire.partitioning import partition_of
 
-BATCH_RECORDS: Final = 2_000
+BATCH_RECORDS: Final = TaskOptions().batch_records
 STEPS: Final = ("read", "decode", "decide", "evolve", "encode", "stage", "append")
 MEANS: Final = {
     "read": "unpack the fetched record batches",
@@ -43,7 +47,7 @@ MEANS: Final = {
     "decide": "rules of the programme, events made",
     "evolve": "the events folded into the account",
     "encode": "point events to JSON, touched accounts to bytes",
-    "stage": "account looked up, laws checked, timers, counts",
+    "stage": "account looked up, order packed, laws checked, timers, counts",
     "append": "outputs and changelog into record batches",
 }
 
@@ -134,7 +138,10 @@ def _decide(
     begun = process_time()
     for account, fact, at in todo:
         made += decide.apply(account, fact, programme, at, at=at)
-    return process_time() - begun, made
+    seconds = process_time() - begun
+    for account, _, _ in todo:
+        orders.pack(account)  # as the stage does after each event
+    return seconds, made
 
 
 def _evolve(accounts: dict[str, Account], events: list[PointEvent]) -> float:
@@ -155,7 +162,10 @@ def _evolve(accounts: dict[str, Account], events: list[PointEvent]) -> float:
     begun = process_time()
     for account, data, key, stem, at, first in todo:
         evolve(account, data, key, stem, at, first=first)
-    return process_time() - begun
+    seconds = process_time() - begun
+    for account, *_ in todo:
+        orders.pack(account)
+    return seconds
 
 
 def _append(context: Context, changes: list[tuple[bytes, bytes]]) -> float:
@@ -173,10 +183,12 @@ def _append(context: Context, changes: list[tuple[bytes, bytes]]) -> float:
 
 
 def by_step(events: int, passes: int) -> dict[str, float]:
-    """Microseconds by step for an event, the median of some passes."""
-    records, programme = list(inputs(events)), rules()
+    """Microseconds by step for an event, the median of some passes, in a process that is prepared as a worker's is."""
+    process_memory.settle()
+    records = [each for each in inputs(events) if partition_of(each.key, PARTITIONS) == 0]
+    programme = rules()
     found = [measure(records, programme) for _ in range(passes)]
-    return {step: median(each[step] for each in found) / events * 1e6 for step in STEPS}
+    return {step: median(each[step] for each in found) / len(records) * 1e6 for step in STEPS}
 
 
 def show(steps: dict[str, float], worker_us: float) -> None:
