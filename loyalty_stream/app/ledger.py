@@ -334,9 +334,8 @@ class LedgerProcessor:
             if entry.scheduled is None or due < entry.scheduled:
                 self._timers.schedule(key, due)
                 entry.scheduled = due
-        if account.unpacked:
-            # At the commit, thousands of accounts later, its parts would have to come from memory once more.
-            orders.pack(account)
+        # At the commit, thousands of accounts later, the order's parts would have to come from memory once more.
+        orders.pack(account)
         self._table.touch(key, entry)
 
     def _tell(self, key: bytes, event: PointEvent) -> None:

@@ -114,7 +114,9 @@ def save(account: Account, order: Order) -> None:
 
 
 def pack(account: Account) -> None:
-    """Pack what was added or changed, as for storing it; nothing else changes by it."""
+    """Pack what was added or changed, if anything was, as for storing it; nothing else changes by it."""
+    if not account.unpacked:
+        return
     packed = account.orders
     for key, order in account.unpacked.items():
         bucket = order.paid_at // KEY_BUCKET_MS

@@ -123,8 +123,7 @@ _decode_any: Final = msgspec.msgpack.Decoder(tuple[int, list[object]]).decode
 
 def encode(account: Account) -> bytes:
     """The account in the current format; packs its orders and lots, which is no change of it."""
-    if account.unpacked:
-        orders.pack(account)
+    orders.pack(account)
     lots = lot_records.pack_lots(account)
     holds = _NO_HOLDS
     if account.holds:
